@@ -2,7 +2,8 @@
 
 Each polynomial is the one whose largest weighted error on its interval is least (E. Remez 1934; Muller, Elementary
 Functions, 3rd ed., chapter 3). Its coefficients are then rounded to the precision that they are used in. Prints the
-largest error of each, rounding included, and the text of ``functions/coefficients.py``.
+largest error of each, rounding included, and the text of ``functions/coefficients.py``
+and of the tables in ``expressions/error_functions.py``.
 """
 
 from __future__ import annotations
@@ -103,6 +104,28 @@ FITS = (
 """Every polynomial that ``functions/coefficients.py`` holds."""
 
 
+def _error_function(z: Real) -> Real:
+    x = mp.sqrt(z)
+    return mp.erf(x) / x
+
+
+def _tail(t: Real) -> Real:
+    """(1 + 2x)·exp(x²)·erfc x at x = 3(1 + t)/(1 − t); beyond 1e4 by the asymptotic series (DLMF 7.12.1)."""
+    if t == 1:
+        return 2 / mp.sqrt(mp.pi)
+    x = 3 * (1 + t) / (1 - t)
+    if x < 1e4:
+        return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+    return (1 + 2 * x) / (x * mp.sqrt(mp.pi)) * (1 - 1 / (2 * x**2) + 3 / (4 * x**4) - 15 / (8 * x**6))
+
+
+OF_EXPRESSIONS = (
+    Fit("ERROR_FUNCTION", 64, 11, ("1e-30", "0.5625"), _error_function, lambda z: 1 / _error_function(z)),
+    Fit("TAIL", 64, 23, ("-0.7341", "1"), _tail, lambda t: 1 / _tail(t)),
+)
+"""The polynomials of ``expressions/error_functions.py``, which serve every precision."""
+
+
 def rounded(value: Real, width: int) -> float:
     """The nearest number of the precision with this many bits."""
     if width == 64:
@@ -172,7 +195,10 @@ def fit(wanted: Fit) -> tuple[tuple[float, ...], Real]:
 @benchmark(__doc__, rounds=1, quick_rounds=1)
 def main(options: Options) -> dict[str, Any]:
     """Compute, print, and return what goes into the JSON."""
-    found = {f"{wanted.name}_{wanted.width}": fit(wanted) for wanted in (FITS[:2] if options.quick else FITS)}
+    found = {
+        f"{wanted.name}_{wanted.width}": fit(wanted)
+        for wanted in (FITS[:2] if options.quick else FITS + OF_EXPRESSIONS)
+    }
     rows = [(name, len(numbers), f"{float(error):.2g}") for name, (numbers, error) in found.items()]
     options.write(table(("polynomial", "coefficients", "largest error, 2^-53 or 2^-24"), rows) + "\n")
     for name, (numbers, _) in found.items():

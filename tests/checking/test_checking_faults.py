@@ -45,9 +45,10 @@ def fault(row: Operation, spoil: Callable[[Any], Any], argument: int) -> Iterato
 
 
 # What has the slope 0 everywhere has no factor to get wrong.
-FLAT = {row.name for row in TABLE if row.name in ("step", "sign", "one_hot", "count", "stop_gradient")} | {
-    row.name for row in TABLE if row.name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
-}
+FLAT = {
+    "step", "sign", "floor", "ceil", "round", "one_hot", "count", "stop_gradient",
+    "less", "less_equal", "greater", "greater_equal", "equal", "not_equal",
+}  # fmt: skip
 SLOPED = [
     (row, k)
     for row in TABLE
@@ -69,6 +70,7 @@ def one_operation(row: Operation, argument: int, rng: np.random.Generator) -> tu
     shapes: dict[str, list[tuple[int, ...]]] = {
         "matmul": [(2, 3), (3, 2)], "transpose": [(2, 3)], "dot": [(3,), (3,)], "outer": [(2,), (3,)], "sum": [(2, 3)],
         "largest": [(4,)], "logsumexp": [(4,)], "softmax": [(4,)], "log_softmax": [(4,)],
+        "norm": [(4,)],
     }  # fmt: skip
     args: list[Expression] = []
     values: dict[str, Any] = {}

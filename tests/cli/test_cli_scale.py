@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.datasets
+import statsmodels.api as sm
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -81,15 +82,20 @@ def test_the_scale_is_printed_saved_and_undone(steepest: Steepest, tmp_path: Pat
     said = steepest(*words, "--unscaled", "--save", "m.safetensors")
     assert "'sqft', 'price' standardised: (value − mean)/standard deviation" in said.out
     assert "Parameters for the columns in their own units:" in said.out
-    values = dict(line.split() for line in said.out.partition("own units:\n")[2].splitlines()[:2])
+    values = dict(line.split()[:2] for line in said.out.partition("own units:\n")[2].splitlines()[:2])
     slope, level = np.polyfit(*np.loadtxt(place, delimiter=",", skiprows=1).T, 1)
     assert float(values["a"]) == pytest.approx(slope, rel=1e-6)
     assert float(values["b"]) == pytest.approx(level, rel=1e-6)
+    columns = np.loadtxt(place, delimiter=",", skiprows=1)
+    errors = sm.OLS(columns[:, 1], sm.add_constant(columns[:, 0])).fit().bse
+    assert f"± {errors[0]:.2g}" in said.out
+    assert f"± {errors[1]:.2g}" in said.out
     (tmp_path / "new.csv").write_text("sqft\n1000\n")
     saved = float(steepest("predict", "m.safetensors", "new.csv").out.split()[1])
     assert saved == pytest.approx(slope * 1000 + level, rel=1e-9)
     found = steepest(*words, "--unscaled", "--json").json
     assert found["unscaled"]["a"] == pytest.approx(slope, rel=1e-6)
+    assert found["unscaled_uncertainty"]["standard_errors"]["a"] == pytest.approx(errors[1], rel=1e-6)
     assert found["scales"]["sqft"]["mean"] == pytest.approx(np.mean(range(500, 4000, 173)))
 
 

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from steepest.display.axes import Axis, Point, axis, cost_plot, written
+from steepest.display.axes import Axis, Point, axis, written
 from steepest.display.braille import Dots, plot
+from steepest.display.cost_plot import cost_plot
 
 FALLING = [(k, 5 * 0.99**k + 1e-3) for k in range(1001)]
 

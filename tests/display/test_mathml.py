@@ -45,6 +45,8 @@ OTHERWISE = {
     "maximum": "max(x,y)", "minimum": "min(x,y)", "where": "{yxzotherwise", "matmul": "xy", "transpose": "x⊤",
     "outer": "xy⊤", "sum": "∑jx", "expand": "expand(x;3)", "one_hot": "onehot3(x)", "largest": "maxjx", "count": "n",
     "mean": "1n∑i=1nxi", "total": "∑i=1nxi", "total_outer": "∑i=1nxiyi⊤", "power": "xy", "negate": "−x",
+    "arcsinh": "arsinh(x)", "arccosh": "arcosh(x)", "arctanh": "artanh(x)", "exp2": "2x", "norm": "‖x‖",
+    "floor": "⌊x⌋", "ceil": "⌈x⌉", "mod": "xmody", "gauss": "e−x2", "normal_pdf": "φ(x)", "normal_cdf": "Φ(x)",
 }  # fmt: skip
 
 

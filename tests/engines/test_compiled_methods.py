@@ -96,6 +96,19 @@ def test_other_costs(cost: str) -> None:
     _check(st.Model("k ~ sigmoid(a*t + b)", cost), _table(30), searches.descend, optimiser="lbfgs", epochs=20)
 
 
+@pytest.mark.parametrize("name", FORMULAS)
+def test_searches_that_are_idle(name: str) -> None:
+    """From the end of a descent on, with idle epochs before it; and from its start on, where they do not count."""
+    formula, given = FORMULAS[name]
+    model, table = st.Model(formula, **given), _table(61)
+    end = model.fit(table, start=STARTS.get(name), optimiser="lbfgs", epochs=400).run
+    assert end is not None
+    for count in (0.0, 1.0, 2.0):
+        memory = {**end.memory, "(search) idle epochs": np.float64(count)}
+        for start in (end.params, end.start):
+            _check(model, table, searches.descend, start=start, optimiser="lbfgs", memory=memory, epochs=9)
+
+
 def test_a_climb() -> None:
     model, table = st.parse("mean(-(y - a*t)^2)", data=["y", "t"]), _table(20)
     with counted() as calls:

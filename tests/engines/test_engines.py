@@ -102,6 +102,8 @@ def complex_step(root: Expression, values: dict[str, Any], name: str) -> np.ndar
 def test_complex_step_of_every_operation(row: Operation) -> None:
     if row.name in HELD and row.arity == 1:
         return  # stop_gradient is the identity to an engine
+    if row.name in ("fmod", "mod"):
+        return  # mpmath differentiates across the jumps, which are many
     args = points(row.name, row.domain)
     root = row(*columns(row))
     for k in range(row.arity):

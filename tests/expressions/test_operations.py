@@ -94,10 +94,13 @@ def test_kinks(row: Operation) -> None:
     for at, slopes in KINKS.get(row.name, ()):
         names = NAMES[: row.arity]
         root, values = row(*columns(row)), given(at)
-        for kink in row.kinks:
-            distance = kink(*columns(row))
-            assert evaluate(distance, values) == 0
+        met = [kink(*columns(row)) for kink in row.kinks]
+        met = [distance for distance in met if evaluate(distance, values) == 0]
+        assert len(met) == 1, "the point is at one of the kinks"
+        for distance in met:
             for k, name in enumerate(names):
+                if name not in distance.data:
+                    continue
                 moved = [evaluate(distance, values | {name: at[k] + h}) for h in (-1e-9, 1e-9)]
                 assert np.all(np.abs(moved) > 1e-10), "the kink is at this point alone"
         for k, name in enumerate(names):
@@ -105,8 +108,10 @@ def test_kinks(row: Operation) -> None:
             h = 2.0**-20
             left = (middle - evaluate(root, values | {name: at[k] - h})) / h
             right = (evaluate(root, values | {name: at[k] + h}) - middle) / h
-            jump = abs(left) > 0.5 / h
-            assert jump or not abs(left - right) < 0.5, (row.name, "no kink", left, right)
+            jump = max(abs(left), abs(right)) > 0.4 / h
+            jump = jump or math.isinf(slopes[k])
+            bar = {"hard_sigmoid": 0.1, "hard_swish": 0.4}.get(row.name, 0.5)  # slopes that differ by 1/6 and 1/2
+            assert name not in met[0].data or jump or not abs(left - right) < bar, (row.name, "no kink", left, right)
             assert evaluate(per_sample_gradient(root, name), values) == slopes[k], (row.name, "slope taken")
 
 
@@ -223,6 +228,7 @@ MISFITS: dict[str, tuple[Any, ...]] = {
     "dot": (v2, v3),
     "outer": (v3, m),
     "sum": (data("x"),),
+    "norm": (data("x"),),
     "expand": (v3,),
     "one_hot": (v3,),
     "largest": (params("a"),),

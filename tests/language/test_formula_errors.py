@@ -13,14 +13,17 @@ from steepest.language.formula import Limits, parse
 
 WRONG = [
     # text, character, words
-    ("2x", 2, "found 'x'; write a product with '*'"),
-    ("x y", 3, "found 'y'; write a product with '*', a name with blanks between backticks"),
-    ("2 y", 3, "found 'y'; write a product with '*' (character"),
-    ("5(x)", 2, "found '('; write a product with '*'"),
+    ("2x", 2, "found 'x'; write a product with '*': 2*x (character"),
+    ("2x + 3 y - (x+1)(y 2)", 2, "write a product with '*': 2*x + 3*y - (x+1)*(y*2) (character"),
+    ("2x + (", 2, "found 'x'; write a product with '*' (character"),
+    ("x(y + 1) + 2*y", 1, "a product needs its '*': x*(y + 1) + 2*y (character"),
+    ("x y", 3, "found 'y'; write a product with '*': x*y, a name with blanks between backticks"),
+    ("2 y", 3, "found 'y'; write a product with '*': 2*y (character"),
+    ("5(x)", 2, "found '('; write a product with '*': 5*(x) (character"),
     ("(x)(y)", 4, "found '('; write a product with '*'"),
     ("x `y`", 3, "write a product with '*'"),
     ("2√x", 2, "write a product with '*'"),
-    ("x(y)", 1, "there is no function 'x'; a product needs its '*': x*(…)"),
+    ("x(y)", 1, "there is no function 'x'; a product needs its '*': x*(y) (character"),
     ("2*π(x)", 3, "there is no function 'π'; a product needs its '*'"),
     ("x +", 4, "expected a number, a name or '(', found the end"),
     ("x +  \n", 4, "found the end"),

@@ -77,7 +77,7 @@ def test_four_descents_stand_in_one_picture_with_a_legend() -> None:
     for k, (name, run) in enumerate(runs.items(), start=1):
         assert f"{name}, 30 epochs: cost {run.cost:.3g}" in words(root)
         assert paths(root, f"trail-{k}")
-        assert f"{name[0].upper()}{name[1:]} began at (−1.5, 3)" in picture.description
+        assert f" {name} began at (−1.5, 3)" in picture.description
     lines = [line for line in picture.figure.axes[0].get_lines() if str(line.get_gid()).startswith("trail")]
     assert len({line.get_color() for line in lines}) == len({str(line.get_linestyle()) + str(line._dash_pattern)
                                                              for line in lines}) == 4  # fmt: skip

@@ -228,7 +228,7 @@ def test_several_trainings_share_a_legend_and_a_description() -> None:
     assert {"rate 0.05", "rate 0.1"} <= set(words(root))
     for name in ("cost-1", "cost-2", "gradient-1", "gradient-2", "norm-1", "norm-2"):
         assert group(root, name) is not None, name
-    assert "Rate 0.05: the cost goes from 24 to" in picture.description
+    assert "rate 0.05: the cost goes from 24 to" in picture.description
 
 
 def test_the_epoch_whose_parameters_were_kept_is_marked() -> None:

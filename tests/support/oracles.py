@@ -20,6 +20,10 @@ mp.mp.dps = 40
 jax.config.update("jax_enable_x64", True)
 
 
+SCALE, ALPHA = mp.mpf("1.0507009873554804934193349852946"), mp.mpf("1.6732632423543772848170429916717")
+"""λ and α of selu: Klambauer et al. 2017, section 2, with the digits of PyTorch."""
+
+
 def _truth(condition: bool) -> mp.mpf:
     return mp.mpf(1 if condition else 0)
 
@@ -41,6 +45,39 @@ ELEMENTWISE: dict[str, Callable[..., mp.mpf]] = {
     "sin": mp.sin,
     "cos": mp.cos,
     "arctan": mp.atan,
+    "tan": mp.tan,
+    "arcsin": mp.asin,
+    "arccos": mp.acos,
+    "arctan2": mp.atan2,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "sech": mp.sech,
+    "arcsinh": mp.asinh,
+    "arccosh": mp.acosh,
+    "arctanh": mp.atanh,
+    "log2": lambda x: mp.log(x) / mp.log(2),
+    "log10": lambda x: mp.log(x) / mp.log(10),
+    "exp2": lambda x: mp.power(2, x),
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+    "floor": mp.floor,
+    "ceil": mp.ceil,
+    "round": mp.nint,
+    "fmod": lambda x, y: x - y * (mp.floor(x / y) if x * y >= 0 else mp.ceil(x / y)),
+    "mod": lambda x, y: x - y * mp.floor(x / y),
+    "clip": lambda x, low, high: high if x > high or low > high else low if x < low else x,
+    "gauss": lambda x: mp.exp(-x * x),
+    "erf": mp.erf,
+    "erfc": mp.erfc,
+    "normal_pdf": lambda x: mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi),
+    "normal_cdf": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2,
+    "silu": lambda x: x / (1 + mp.exp(-x)),
+    "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "mish": lambda x: x * mp.tanh(mp.log1p(mp.exp(x))),
+    "elu": lambda x: x if x > 0 else mp.expm1(x),
+    "selu": lambda x: SCALE * (x if x > 0 else ALPHA * mp.expm1(x)),
+    "hard_sigmoid": lambda x: min(max(x / 6 + mp.mpf(1) / 2, mp.mpf(0)), mp.mpf(1)),
+    "hard_tanh": lambda x: min(max(x, mp.mpf(-1)), mp.mpf(1)),
+    "hard_swish": lambda x: x * min(max(x / 6 + mp.mpf(1) / 2, mp.mpf(0)), mp.mpf(1)),
     "tanh": mp.tanh,
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
     "softplus": lambda x: mp.log1p(mp.exp(x)),
@@ -70,14 +107,38 @@ def points(name: str, domain: tuple[tuple[float, float], ...], n: int = 60) -> t
     rng = np.random.default_rng([*name.encode()])
     found = []
     for low, high in domain:
-        assert high == np.inf
+        if high < np.inf:  # from −1 to 1, near the ends, too
+            inside = rng.choice([-1, 1], n) * np.where(
+                rng.random(n) < 0.7, rng.random(n), 1 - 10 ** rng.uniform(-6, -1, n)
+            )
+            found.append(inside)
+            continue
         size = np.where(rng.random(n) < 0.6, rng.lognormal(0, 0.7, n), 10 ** rng.uniform(-6, 1.5, n))
         found.append(size * rng.choice([-1, 1], n) if low == -np.inf else low + size)
     if name == "logaddexp":  # where the result is near 0, it is a difference of its arguments
         found = [np.abs(x) for x in found]
+    if name in ("sinh", "cosh", "tan", "gelu", "silu", "mish"):  # where small x is, and the second derivative is no 0
+        found[0] = np.clip(found[0], -12, 20)
+    if name in ("floor", "ceil", "round"):
+        found[0][::2] *= 10
+    if name == "clip":  # limits that are not crossed, but for some
+        found[1], found[2] = found[1] - 1, found[1] + np.abs(found[2])
+        found[2][::9] -= 3
     if name == "power":  # keeps results within float32's range
         found[1] = np.clip(found[1], -5, 5)
-    if name in ("log1p", "expm1", "sin", "arctan", "tanh"):  # where small x is what they are for
+    if name in (
+        "log1p",
+        "expm1",
+        "sin",
+        "arctan",
+        "tanh",
+        "tan",
+        "arcsin",
+        "sinh",
+        "arcsinh",
+        "arctanh",
+        "erf",
+    ):  # where small x is what they are for
         found[0][::7] = rng.choice([-1, 1], len(found[0][::7])) * 10 ** rng.uniform(-25, -3, len(found[0][::7]))
     if name == "where":  # the condition fails as often as it holds
         found[0][::2] = 0
@@ -170,6 +231,7 @@ STRUCTURAL: dict[str, Structural] = {
     "largest": Structural(np.max, jnp.max, _EACH),
     "softmax": Structural(_softmax, jax.nn.softmax, _mixtures((3,))),
     "log_softmax": Structural(lambda x: x - _log_sum_exp(x), jax.nn.log_softmax, _mixtures((3,))),
+    "norm": Structural(lambda x: mp.sqrt((x * x).sum()), lambda x: jnp.sqrt(jnp.sum(x * x)), _EACH),
     "logsumexp": Structural(_log_sum_exp, jax.nn.logsumexp, _EACH),
     "mean": Structural(
         lambda x: x.sum(axis=0) / len(x),

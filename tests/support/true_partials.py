@@ -17,6 +17,7 @@ import numpy as np
 Number = Any
 Function = Callable[..., Number]
 
+SCALE, ALPHA = mp.mpf("1.0507009873554804934193349852946"), mp.mpf("1.6732632423543772848170429916717")
 ZERO, ONE = mp.mpf(0), mp.mpf(1)
 
 
@@ -43,6 +44,31 @@ def _softplus(x: Number) -> Number:
 
 def _hypot(x: Number, y: Number) -> Number:
     return mp.sqrt(x * x + y * y)
+
+
+def _arcsinh(x: Number) -> Number:
+    return mp.sign(x) * mp.log1p(abs(x) + x * x / (1 + mp.sqrt(1 + x * x)))
+
+
+def _cbrt(x: Number) -> Number:
+    return mp.sign(x) * mp.cbrt(abs(x))
+
+
+def _fmod(x: Number, y: Number) -> Number:
+    return mp.sign(x) * mp.fmod(abs(x), abs(y))
+
+
+def _erfc(x: Number) -> Number:
+    return mp.erfc(x) if abs(x) < 1000 else 2 * _truth(x < 0)
+
+
+def normal(x: Number) -> Number:
+    """The distribution function of the standard normal distribution."""
+    return _erfc(-x / mp.sqrt(2)) / 2
+
+
+def _density(x: Number) -> Number:
+    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
 
 
 @dataclass(frozen=True)
@@ -79,6 +105,60 @@ ELEMENTWISE: dict[str, Elementwise] = {
     "sin": Elementwise(mp.sin, (mp.cos,)),
     "cos": Elementwise(mp.cos, (lambda x: -mp.sin(x),)),
     "arctan": Elementwise(mp.atan, (lambda x: 1 / (1 + x * x),)),
+    "tan": Elementwise(mp.tan, (lambda x: 1 / mp.cos(x) ** 2,)),
+    "arcsin": Elementwise(mp.asin, (lambda x: 1 / mp.sqrt((1 - x) * (1 + x)),)),
+    "arccos": Elementwise(mp.acos, (lambda x: -1 / mp.sqrt((1 - x) * (1 + x)),)),
+    "arctan2": Elementwise(
+        mp.atan2,
+        (lambda y, x: x / (x * x + y * y), lambda y, x: -y / (x * x + y * y)),
+    ),
+    "sinh": Elementwise(mp.sinh, (mp.cosh,)),
+    "cosh": Elementwise(mp.cosh, (mp.sinh,)),
+    "sech": Elementwise(mp.sech, (lambda x: -mp.sech(x) * mp.tanh(x),)),
+    "arcsinh": Elementwise(_arcsinh, (lambda x: 1 / mp.sqrt(1 + x * x),)),
+    "arccosh": Elementwise(
+        lambda x: mp.log1p(x - 1 + mp.sqrt((x - 1) * (x + 1))), (lambda x: 1 / mp.sqrt((x - 1) * (x + 1)),)
+    ),
+    "arctanh": Elementwise(mp.atanh, (lambda x: 1 / ((1 - x) * (1 + x)),)),
+    "log2": Elementwise(lambda x: mp.log(x) / mp.ln2, (lambda x: 1 / (x * mp.ln2),)),
+    "log10": Elementwise(lambda x: mp.log(x) / mp.ln10, (lambda x: 1 / (x * mp.ln10),)),
+    "exp2": Elementwise(lambda x: mp.power(2, x), (lambda x: mp.power(2, x) * mp.ln2,)),
+    "cbrt": Elementwise(_cbrt, (lambda x: 1 / (3 * _cbrt(x) ** 2) if x else mp.inf,)),
+    "floor": Elementwise(mp.floor, (_zero,)),
+    "ceil": Elementwise(mp.ceil, (_zero,)),
+    "round": Elementwise(mp.nint, (_zero,)),
+    "fmod": Elementwise(_fmod, (_one, lambda x, y: (_fmod(x, y) - x) / y)),
+    "mod": Elementwise(lambda x, y: mp.fmod(x, y), (_one, lambda x, y: -mp.floor(x / y))),
+    "clip": Elementwise(
+        lambda x, low, high: min(max(x, low), high),
+        (
+            lambda x, low, high: _truth(low <= x <= high),
+            lambda x, low, high: _truth(x < low <= high),
+            lambda x, low, high: _truth(max(x, low) > high),
+        ),
+    ),
+    "gauss": Elementwise(lambda x: mp.exp(-x * x), (lambda x: -2 * x * mp.exp(-x * x),)),
+    "erf": Elementwise(mp.erf, (lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
+    "erfc": Elementwise(_erfc, (lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x),)),
+    "normal_pdf": Elementwise(_density, (lambda x: -x * _density(x),)),
+    "normal_cdf": Elementwise(normal, (_density,)),
+    "silu": Elementwise(lambda x: x * logistic(x), (lambda x: logistic(x) * (1 + x * logistic(-x)),)),
+    "gelu": Elementwise(lambda x: x * normal(x), (lambda x: normal(x) + x * _density(x),)),
+    "mish": Elementwise(
+        lambda x: x * mp.tanh(_softplus(x)),
+        (lambda x: mp.tanh(_softplus(x)) + x * logistic(x) * mp.sech(_softplus(x)) ** 2,),
+    ),
+    "elu": Elementwise(lambda x: x if x > 0 else mp.expm1(x), (lambda x: ONE if x > 0 else mp.exp(x),)),
+    "selu": Elementwise(
+        lambda x: SCALE * (x if x > 0 else ALPHA * mp.expm1(x)),
+        (lambda x: SCALE * (ONE if x > 0 else ALPHA * mp.exp(x)),),
+    ),
+    "hard_sigmoid": Elementwise(lambda x: min(max(x + 3, ZERO), mp.mpf(6)) / 6, (lambda x: _truth(abs(x) < 3) / 6,)),
+    "hard_tanh": Elementwise(lambda x: min(max(x, -ONE), ONE), (lambda x: _truth(abs(x) < 1),)),
+    "hard_swish": Elementwise(
+        lambda x: x * min(max(x + 3, ZERO), mp.mpf(6)) / 6,
+        (lambda x: (2 * x + 3) / 6 if abs(x) < 3 else _truth(x > 0),),
+    ),
     "tanh": Elementwise(mp.tanh, (lambda x: 4 * logistic(2 * x) * logistic(-2 * x),)),
     "sigmoid": Elementwise(logistic, (lambda x: logistic(x) * logistic(-x),)),
     "softplus": Elementwise(_softplus, (logistic,)),
@@ -106,10 +186,16 @@ ELEMENTWISE["power of large exponents"] = ELEMENTWISE["power"]
 FACTORS: dict[str, tuple[Function, ...]] = {
     "power ∂x0": (mp.power, lambda x, y: mp.power(x, y) / x),
     "power ∂x1": (mp.power,),
+    "silu value": (logistic,),
+    "silu ∂x0": (logistic,),
+    "mish value": (logistic,),
+    "mish ∂x0": (logistic,),
+    "gelu value": (normal,),
+    "gelu ∂x0": (normal,),
     "hypot ∂x0": (_hypot,),
     "hypot ∂x1": (_hypot,),
 }
-"""Numbers by which a partial derivative is multiplied or divided: it is judged where they are normal numbers."""
+"""Numbers by which a result is multiplied or divided: it is judged where they are normal numbers."""
 
 
 # -- operations that mix features, of one sample -----------------------------------------------------------------
@@ -183,6 +269,7 @@ MIXING: dict[str, Mixing] = {
     "one_hot": Mixing(
         ((),), lambda x: np.array([_truth(x == k) for k in range(4)]), (lambda x, v: ZERO,), (4,)
     ),
+    "norm": Mixing(((4,),), lambda x: mp.sqrt((x * x).sum()), (lambda x, v: v * x / mp.sqrt((x * x).sum()),)),
     "softmax": Mixing(((4,),), shares, (_slope_of_shares,)),
     "log_softmax": Mixing(((4,),), _log_softmax, (_slope_of_log_shares,)),
     "logsumexp": Mixing(((4,),), log_sum, (lambda x, v: v * shares(x),)),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from steepest.calculus.gradient import gradient
 from steepest.expressions import operations as op
 from steepest.expressions.expression import OPERATIONS, Expression, constant, data
-from true_partials import ELEMENTWISE, FACTORS, MIXING, ONE, OVER_SAMPLES, Mixing
+from true_partials import ELEMENTWISE, FACTORS, MIXING, ONE, OVER_SAMPLES, Mixing, logistic, normal
 
 Array = NDArray[Any]
 
@@ -113,8 +113,25 @@ def unary(name: str, dtype: str, count: int, rng: np.random.Generator) -> tuple[
     if name in ("sin", "cos"):
         found.append(near_turns(dtype, count, rng))
     x = np.concatenate(found).astype(dtype)
-    ((low, _),) = OPERATIONS[name].domain
-    return (x[x > low],)
+    ((low, high),) = OPERATIONS[name].domain
+    return (x[(x > low) & (x < high)],)
+
+
+def quotients(name: str, dtype: str, count: int, rng: np.random.Generator) -> tuple[Array, ...]:
+    """Arguments of a remainder: of any sizes, but with quotients of which a number has all digits."""
+    divisors = exponents(dtype, count, rng)
+    divisors = divisors[2:-12]
+    dividends = divisors * rng.uniform(0, 1, divisors.size) * 2.0 ** rng.integers(0, 11, divisors.size)
+    signs = rng.choice([-1, 1], (2, divisors.size))
+    return (dividends * signs[0]).astype(dtype), (divisors * signs[1]).astype(dtype)
+
+
+def limited(name: str, dtype: str, count: int, rng: np.random.Generator) -> tuple[Array, ...]:
+    """Arguments of ``clip``: below, between and above limits, some of which are crossed."""
+    sizes = exponents(dtype, count, rng) / 4
+    low, high = -sizes, sizes[::-1].copy()
+    low[::7], high[::7] = high[::7].copy(), low[::7].copy()
+    return rng.choice([-1, 0.5, 1, 3], sizes.size).astype(dtype) * sizes, low, high
 
 
 def binary(name: str, dtype: str, count: int, rng: np.random.Generator) -> tuple[Array, ...]:
@@ -212,7 +229,8 @@ def _slope(root: Expression, name: str) -> Expression:
 def _elementwise(name: str, dtype: str, count: int, rng: np.random.Generator) -> list[Trial]:
     row = OPERATIONS[name.partition(" ")[0]]
     kinds = {1: unary, 2: binary, 3: ternary}
-    args = (powers if row.name == "power" else kinds[row.arity])(name, dtype, count, rng)
+    own = {"power": powers, "fmod": quotients, "mod": quotients, "clip": limited}
+    args = own.get(row.name, kinds[row.arity])(name, dtype, count, rng)
     columns = {f"x{k}": x for k, x in enumerate(args)}
     node = row(*(data(column) for column in columns))
     truths = ELEMENTWISE[name]
@@ -230,10 +248,22 @@ def _elementwise(name: str, dtype: str, count: int, rng: np.random.Generator) ->
 
 
 def _slack_of_pair(name: str, what: str, dtype: str, args: tuple[Array, ...], true: Array) -> Array | float:
+    if name in ("silu", "gelu", "mish") and what == "∂x0":
+        with mp.workdps(DIGITS):
+            terms = [abs(_FIRST_TERMS[name](mp.mpf(float(each)))) for each in args[0]]
+        with np.errstate(all="ignore"):  # two terms of opposite signs left of the minimum
+            return np.where(args[0] < 0, 4 * UNIT[dtype] * np.array(terms, float) / np.abs(true), 0.0)
     if name != "logaddexp" or what != "value":
         return 0.0
     x, y = (each.astype(float) for each in args)
     return cancelled(np.maximum(x, y), true, dtype)  # near its zero, the larger argument less a logarithm
+
+
+_FIRST_TERMS: dict[str, Callable[[Any], Any]] = {
+    "silu": logistic,
+    "gelu": normal,
+    "mish": lambda x: mp.tanh(mp.log1p(mp.exp(x))) if x < 50 else ONE,
+}
 
 
 def cancelled(term: Array, true: Array, dtype: str) -> Array:

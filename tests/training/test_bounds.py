@@ -118,8 +118,6 @@ def test_starts_that_are_drawn_are_moved_within() -> None:
         ({"bounds": {"a": (2, 1)}}, r"the bounds of 'a' are \(low, high\) with low below high, not \(2, 1\)"),
         ({"bounds": {"a": 3}}, r"the bounds of 'a' are \(low, high\)"),
         ({"bounds": {"a": (2, 3)}, "start": {"a": 1.0}}, "the start a = 1.0 is outside of its bounds 2 and 3"),
-        ({"bounds": {"a": (0, 3)}, "optimiser": "lbfgs"}, "the optimiser 'lbfgs' does not keep to bounds"),
-        ({"bounds": {"a": (0, 3)}, "rate": "auto"}, "rate='auto' does not keep to bounds"),
     ],
 )
 def test_bounds_that_do_not_fit(settings: dict[str, Any], words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ import steepest as st
 from command_line import Steepest, table
 from command_line import steepest as steepest
 from steepest.errors import StartError
+from steepest.training.loop import Loop
 from steepest.training.optimisers import OPTIMISERS
 from steepest.training.restarts import agreement, levels
 
@@ -50,6 +52,29 @@ def test_each_restart_ends_as_alone(method: dict[str, Any]) -> None:
     assert run.reasons == [each.reason for each in single]
     assert run.message.startswith(best.message)
     assert len(run.ends) == 5
+
+
+@pytest.mark.parametrize("maximise", [False, True])
+@pytest.mark.parametrize("settings", [{"rate": "auto"}, {"optimiser": "newton"}], ids=str)
+def test_the_path_is_that_of_the_best(
+    settings: dict[str, Any], maximise: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths are only made for starts that end better than all before them."""
+    made: list[float] = []
+    path = Loop._path
+    monkeypatch.setattr(Loop, "_path", lambda self, *rest: (made.append(self.lowest), path(self, *rest))[1])
+    x = st.params("x")
+    cost = x**2 * (x**2 - 2) + x / 4
+    given = {"start": {"x": (-2, 2)}, "epochs": 60, "maximise": maximise, **settings}
+    run = st.descend(-cost if maximise else cost, restarts=12, seed=3, **given)
+    assert run.restarts is not None
+    signed = [-each if maximise else each for each in run.restarts]
+    assert len(made) == sum(each < min(signed[:k], default=math.inf) for k, each in enumerate(signed)) < 12
+    best = signed.index(min(signed))
+    assert best > 0
+    alone = st.descend(-cost if maximise else cost, seed=3 + best, **given)
+    assert run.path == alone.path
+    assert run.history == alone.history
 
 
 def test_the_best_of_many_is_the_global_minimum() -> None:

@@ -15,8 +15,10 @@ import steepest as st
 from batch_cases import FORMULAS, gaps
 from engine_cases import CASES, Model
 from sampling import sampled
+from steepest.engines.step import DescentState, Record, StoppingRules
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
+from steepest.training.line_search import SearchRunner
 from steepest.training.optimisers import lbfgs
 from steepest.training.result import Descent
 
@@ -284,3 +286,83 @@ def test_memory_goes_on(settings: dict[str, Any], dtype: str) -> None:
         assert rest.params == whole.params
         assert rest.memory.keys() == whole.memory.keys()
         assert all(np.array_equal(rest.memory[name], whole.memory[name]) for name in whole.memory)
+
+
+# -- The end within round-off --------------------------------------------------------------------------------------
+
+
+class _Falling:
+    """A cost 1 + Σ k (x − 1)² that is a little lower at each evaluation, as round-off may make it for many epochs."""
+
+    rate, pace = 1.0, 1
+
+    def __init__(self, fall: float) -> None:
+        self.fall, self.calls = fall, 0
+
+    def cost_at(self, params: Any) -> float:
+        self.calls += 1
+        return 1 + float(np.sum(STEEP * (params["v"] - 1) ** 2)) - self.fall * self.calls
+
+    def advance(self, state: DescentState, until: int, rules: StoppingRules, record: Record) -> DescentState:
+        record.add([self.cost_at(state.params)], [None])
+        return DescentState({"v": 2 * STEEP * (state.params["v"] - 1)}, state.params, 0.0, 1)
+
+    def unpacked(self, rows: Any) -> Any:
+        return rows
+
+
+def _ended(fall: float, dtype: str = "float64") -> tuple[DescentState, Record]:
+    runner, record = SearchRunner(_Falling(fall), {"v": (6,)}, 10, 1.0, dtype), Record()
+    start = {"v": np.linspace(-3, 3, 6).astype(dtype)}
+    return runner.advance(DescentState(start, start, math.nan), 400, StoppingRules(), record), record
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_falls_within_round_off_do_not_go_on(dtype: str) -> None:
+    """The directions predict less than a cost of 1 can show: the third epoch in a row is the last one."""
+    fall = 2 * float(np.finfo(dtype).eps)
+    state, record = _ended(fall, dtype)
+    assert state.stop == "stalled"
+    assert state.epoch < 60
+    np.testing.assert_allclose(state.params["v"], 1, atol=1e-6 if dtype == "float64" else 1e-3)
+    exact, _ = _ended(0.0, dtype)
+    assert state.epoch >= exact.epoch - 5
+    assert state.params["(search) idle epochs"] == 2
+    assert record.costs[-1] < record.costs[-2] < record.costs[-3]
+
+
+def test_idle_epochs_in_a_row_are_counted() -> None:
+    """A descent that starts with two of them stops at a minimum at once, but not elsewhere."""
+    for engine in ENGINES:
+        for model in (_quadratic(), SMOOTH["row"]()):
+            lifted = Model(model.cost + 1, model.table, model.start)  # a cost of 0 shows every decrease
+            end = lifted.descend(engine, optimiser="lbfgs", epochs=300)
+            assert end.stop == "stalled"
+            memory = {**end.memory, "(search) idle epochs": np.float64(2)}
+            there = Model(lifted.cost, lifted.table, end.params)
+            again = there.descend(engine, optimiser="lbfgs", epochs=300, memory=memory)
+            assert (again.epochs, again.stop) == (0, "stalled")
+            assert again.memory["(search) idle epochs"] == 2
+            onwards = lifted.descend(engine, optimiser="lbfgs", epochs=3, memory=memory)
+            assert onwards.epochs == 3
+            assert "(search) idle epochs" not in onwards.memory
+
+
+def test_idle_epochs_are_known_by_their_direction() -> None:
+    """Curvatures of 1e18 predict nothing to gain, where the search would find it by longer steps."""
+    for engine in ENGINES:
+        moves = np.stack([1e-9 * np.eye(2), 1e9 * np.eye(2)], axis=1)
+        for count in (0, 1, 2):
+            memory = {"(search) moves": moves, "(search) idle epochs": np.float64(count)}
+            run = _himmelblau().descend(engine, optimiser="lbfgs", epochs=1, memory=memory)
+            assert (run.epochs, run.stop) == ((0, "stalled") if count == 2 else (1, "epochs"))
+            if count < 2:
+                assert run.memory["(search) idle epochs"] == count + 1
+                assert run.cost < run.history[0][1] - 1
+
+
+def test_a_cost_of_zero_shows_every_decrease() -> None:
+    """x⁴ + (y − 2)⁴ falls by a factor in each epoch, however small it is."""
+    for engine in ENGINES:
+        run = _pure(x**4 + (y - 2) ** 4, x=2, y=5).descend(engine, optimiser="lbfgs", epochs=5000)
+        assert run.cost < 1e-100

@@ -7,18 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from steepest.expressions import activations, elementary, error_functions
 from steepest.expressions import operations as op
 from steepest.expressions.expression import CONSTANT, Expression
 from steepest.expressions.traversal import toposort
 
-_NOT_NEGATIVE = (op.absolute, op.exp, op.sigmoid, op.softplus, op.relu, op.sqrt, op.softmax, op.one_hot, op.count)
+_GAUSSIAN = (error_functions.gauss, error_functions.erfc, error_functions.normal_pdf, error_functions.normal_cdf)
+_NOT_NEGATIVE = (
+    op.absolute, op.exp, op.sigmoid, op.softplus, op.relu, op.sqrt, op.softmax, op.one_hot, op.count,
+    *_GAUSSIAN, elementary.exp2, elementary.cosh, elementary.sech, elementary.arccos, elementary.arccosh,
+    elementary.norm, activations.hard_sigmoid,
+)  # fmt: skip
 _KEEPING_SIGN = (op.add, op.multiply, op.divide, op.sum_, op.total, op.mean)
 _BOUNDED = (
     op.sigmoid, op.tanh, op.sin, op.cos, op.arctan, op.sign, op.step, op.softmax, op.one_hot, op.count, op.less,
-    op.less_equal, op.greater, op.greater_equal, op.equal, op.not_equal,
+    op.less_equal, op.greater, op.greater_equal, op.equal, op.not_equal, *_GAUSSIAN, error_functions.erf,
+    elementary.arcsin, elementary.arccos, elementary.arctan2, elementary.sech, activations.hard_sigmoid,
+    activations.hard_tanh,
 )  # fmt: skip
+_ENDING = (elementary.arcsin, elementary.arccos, elementary.arccosh, elementary.arctanh)
+_GROWING = (op.exp, op.expm1, elementary.exp2, elementary.sinh, elementary.cosh)
 _COMPARING = (op.less, op.less_equal, op.greater, op.greater_equal, op.equal, op.not_equal, op.one_hot)
-WITHOUT_SLOPE = (*_COMPARING, op.sign, op.step, op.stop_gradient)
+WITHOUT_SLOPE = (*_COMPARING, op.sign, op.step, op.stop_gradient, elementary.floor, elementary.ceil, elementary.round_)
 """Operations that do not change with their arguments, but for jumps."""
 _SPREADING = (
     op.add, op.subtract, op.multiply, op.negate, op.absolute, op.log, op.log1p, op.sqrt, op.total, op.mean, op.sum_,
@@ -58,7 +68,7 @@ class Ranges:
 
     def steep_at_finite_values(self, node: Expression) -> bool:
         """Return whether a node can be finite where its slope is infinite, as √x and x^0.7 are at 0."""
-        if node.operation is op.sqrt:
+        if node.operation in (op.sqrt, elementary.cbrt):
             return not self.away_from_zero(node.args[0])
         if node.operation is op.power:
             base, exponent = node.args
@@ -67,8 +77,10 @@ class Ranges:
         return False
 
     def has_pole(self, node: Expression) -> bool:
-        """Return whether a node can be infinite at finite arguments, as 1/x and log(x) are at 0."""
-        if node.operation in (op.log, op.log1p):
+        """Return whether a node, or its slope, can be infinite at finite arguments, as 1/x and log(x) are at 0."""
+        if node.operation in _ENDING:
+            return True
+        if node.operation in (op.log, op.log1p, elementary.log2, elementary.log10):
             return not self.away_from_zero(node.args[0])
         if node.operation is op.divide:
             return not self.away_from_zero(node.args[1])
@@ -104,8 +116,12 @@ class Ranges:
             self._not_negative.add(node)
         if away:
             self._away_from_zero.add(node)
-        if operation in (op.exp, op.expm1):
-            falling = args[0].operation is op.negate and args[0].args[0] in self._not_negative
+        if operation in _GROWING:
+            falling = (
+                operation is not elementary.cosh
+                and args[0].operation is op.negate
+                and args[0].args[0] in self._not_negative
+            )
             overflows = not falling
         else:
             overflows = operation not in _BOUNDED and any(arg in self._may_overflow for arg in args)

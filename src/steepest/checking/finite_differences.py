@@ -15,6 +15,7 @@ from steepest.engines import evaluate
 from steepest.errors import GradientError
 from steepest.expressions.expression import Expression, expect_expression
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import in_python
 
 SCHEMES = ("forward", "central", "complex")
 # The largest automatic step as a share of the scale, and how often it is halved (to 1e-14 in float64, 5e-7 in float32,
@@ -108,7 +109,7 @@ def finite_difference(
         raise GradientError(f"there is no scheme {scheme!r}; choose {', '.join(SCHEMES)}")
     automatic = step == "auto"
     if not automatic and (isinstance(step, str) or not np.isfinite(step) or step <= 0):
-        raise GradientError(f"a step is a positive number or 'auto', not {step!r}")
+        raise GradientError(f"a step is a positive number or 'auto', not {in_python(step)}")
     function = CostFunction(cost, values, dtype)
     found = Differences()
     for name in cost.parameters if wrt is None else tuple(wrt):

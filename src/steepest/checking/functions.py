@@ -19,6 +19,7 @@ from steepest.checking.judging import HIDDEN, NOT_FINITE, Given, Judgement, agre
 from steepest.checking.report import CORRECT, INCONCLUSIVE, KINK, SEVERITY, WRONG, Report, Verdict
 from steepest.errors import GradientError
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import in_python
 
 Array = NDArray[Any]
 Way = tuple[int, ...] | Array
@@ -258,7 +259,7 @@ def check_function(
 ) -> Report:
     """Check the gradient of a function that is not a formula; see :func:`steepest.check`."""
     if directions is not None and (not isinstance(directions, int) or directions < 1):
-        raise GradientError(f"directions is a whole number from 1 on, not {directions!r}")
+        raise GradientError(f"directions is a whole number from 1 on, not {in_python(directions)}")
     point = Point(at, wrt)
     found = point.derived(function) if gradient is None else gradient
     tested = point.named(found(point.argument(point.arrays)) if callable(found) else found)

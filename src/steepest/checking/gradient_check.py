@@ -17,6 +17,7 @@ from steepest.errors import GradientError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import PARAMETER, Expression, constant, expect_expression, leaf
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import in_python
 from steepest.tables.values import bind
 
 
@@ -76,7 +77,7 @@ def check(
     Source: Nocedal and Wright 2006, section 8.1; Squire and Trapp 1998; Ridders 1982.
     """
     if order not in (1, 2):
-        raise GradientError(f"order is 1 for the gradient or 2 for the second derivatives, not {order!r}")
+        raise GradientError(f"order is 1 for the gradient or 2 for the second derivatives, not {in_python(order)}")
     if callable(cost) and not isinstance(cost, Expression | PreparedCost):
         return _check_function(cost, values, gradient, at, directions, seed, wrt, order)
     if not isinstance(cost, PreparedCost):

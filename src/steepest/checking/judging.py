@@ -105,9 +105,9 @@ def _at_kink(value: float, slope: Slope, where: str, tolerance: Any) -> Judgemen
     middle = (low + high) / 2 if np.isfinite([low, high]).all() else (low if np.isinf(low) else high)
     against = Difference(middle, (high - low) / 2 if np.isfinite([low, high]).all() else np.inf, 0.0)
     if low == high or (np.isinf(low) and low == high):
-        sides = f"is {low:.10g} on both sides of a jump" if np.isfinite(low) else "is infinite"
+        sides = f"is {low:z.10g} on both sides of a jump" if np.isfinite(low) else "is infinite"
     else:
-        sides = f"jumps from {float(slope.left):.10g} to {float(slope.right):.10g}"
+        sides = f"jumps from {float(slope.left):z.10g} to {float(slope.right):z.10g}"
     if low - slack <= value <= high + slack:
         return Judgement(KINK, against, f"the slope {sides} at {where}")
     return Judgement(WRONG, against, f"the slope {sides} at {where}, and the gradient is neither of them nor between")

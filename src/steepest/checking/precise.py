@@ -92,6 +92,15 @@ def _circular(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: function(x) if mp.isfinite(x) and mp.mag(x) < _MOST_MAGNITUDE else mp.nan
 
 
+def _remainder(x: Any, y: Any) -> Any:
+    if not mp.isfinite(x) or mp.isnan(y) or y == 0:
+        return mp.nan
+    if mp.isinf(y) or mp.mag(x) - mp.mag(y) > _MOST_MAGNITUDE:
+        return x if mp.isinf(y) else mp.nan
+    found = mp.fmod(abs(x), abs(y))
+    return found if x >= 0 else -found
+
+
 def _larger(x: Any, y: Any) -> Any:
     return x if x >= y or mp.isnan(x) else y
 
@@ -121,6 +130,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": _circular(mp.sin),
     "cos": _circular(mp.cos),
     "arctan": mp.atan,
+    "floor": lambda x: mp.floor(x) if mp.isfinite(x) else x,
+    "fmod": _remainder,
     "tanh": _tanh,
     "sigmoid": _sigmoid,
     "softplus": _softplus,

@@ -45,8 +45,8 @@ class Verdict:
     def cells(self) -> tuple[str, ...]:
         """Return a table row: parameter, verdict, gradient, finite difference, detail."""
         factor = f" {self.factor:.6g}" if self.factor is not None else ""
-        differences = f"{self.expected:.10g} ± {self.error:.0e}"
-        return (self.name, self.verdict + factor, f"{self.given:.10g}", differences, self.detail)
+        differences = f"{self.expected:z.10g} ± {self.error:.0e}"
+        return (self.name, self.verdict + factor, f"{self.given:z.10g}", differences, self.detail)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ _PASSED: dict[str, Callable[[Values, Values, Any], Any]] = {
     "sin": lambda x, e, r: e[0],
     "cos": lambda x, e, r: e[0],
     "arctan": lambda x, e, r: e[0] / (1 + x[0] ** 2),
+    "floor": lambda x, e, r: np.where(np.floor(x[0] - e[0]) == np.floor(x[0] + e[0]), 0.0, 1.0),
+    "fmod": lambda x, e, r: e[0] + np.abs((x[0] - r) / x[1]) * e[1],
     "tanh": lambda x, e, r: np.minimum(e[0], 4 * np.exp(-2 * np.abs(x[0])) * e[0]),
     "sigmoid": lambda x, e, r: np.exp(-np.abs(x[0])) * e[0],
     "softplus": lambda x, e, r: np.minimum(1, np.exp(x[0])) * e[0],
@@ -50,7 +52,20 @@ _PASSED: dict[str, Callable[[Values, Values, Any], Any]] = {
 """What an elementwise primitive passes on of errors ``e`` of arguments ``x`` to its result ``r``, without its own."""
 
 _WITHOUT_ERROR = frozenset(
-    ("sign", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "one_hot", "negate", "abs")
+    (
+        "sign",
+        "floor",
+        "fmod",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "equal",
+        "not_equal",
+        "one_hot",
+        "negate",
+        "abs",
+    )
 )  # exact results; whether a comparison is decided rightly is another question
 _SELECTING = frozenset(("where", "maximum", "minimum", "largest", "transpose", "expand"))
 _FUNCTION = 2.0  # units in the last place that an elementary function may be off

@@ -52,16 +52,16 @@ class Tangent:
         return "increasing" if slope > 0 else "decreasing" if slope < 0 else "stationary"
 
     def __str__(self) -> str:
-        rows = [f"f = {self.value:.10g}"]
+        rows = [f"f = {self.value:z.10g}"]
         rows += [
-            f"∂f/∂{name} · Δ{name} = {slope:.10g} · {self.move[name]:.10g} = {self.terms[name]:.10g}"
+            f"∂f/∂{name} · Δ{name} = {slope:z.10g} · {self.move[name]:z.10g} = {self.terms[name]:z.10g}"
             f"   ({self.trend(name)})"
             for name, slope in self.partials.items()
         ]
         rows += [
-            f"Δf ≈ {self.estimate:.10g}, so f ≈ {self.tangent_value:.10g}",
-            f"Δf = {self.change:.10g}, so f = {self.value + self.change:.10g}",
-            f"error {self.error:.10g}",
+            f"Δf ≈ {self.estimate:z.10g}, so f ≈ {self.tangent_value:z.10g}",
+            f"Δf = {self.change:z.10g}, so f = {self.value + self.change:z.10g}",
+            f"error {self.error:z.10g}",
         ]
         return "\n".join(rows)
 

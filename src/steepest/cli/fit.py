@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,15 @@ import click
 
 from steepest.cli import files, options
 from steepest.cli.fitted_model import DESCRIBING, model_to_fit
-from steepest.cli.models import held_out, layer_sizes
+from steepest.cli.models import descent_of, held_out, layer_sizes, refuse_absolute_sigma
 from steepest.cli.output import announce, check_json, print_json, reasons_of, show_fit, show_summary, show_unscaled
-from steepest.errors import CacheWarning, SteepestWarning, StorageError
+from steepest.errors import StorageError
 
 if TYPE_CHECKING:
     from steepest.checking.report import Report
     from steepest.models.model import Model
     from steepest.models.restricted import Restricted
     from steepest.tables.samples import Samples
-    from steepest.tables.table import Table
     from steepest.training.descent import Descent
 
 
@@ -35,6 +33,7 @@ _CHECKED_PRODUCT = 20_000  # rows used by the check times parameters
 _RATE = 0.1  # of gradient descent
 _LARGE = 10.0  # the typical size of a column
 _FAR, _MANY = 0.01, 100  # share of the cost that a Newton step would still take away, after so many epochs
+_NOT_OF_DESCENTS = ("engine", "initial", "fixed", "tied", "absolute_sigma")
 _NOT_KEPT = (
     "save",
     "as_json",
@@ -95,16 +94,14 @@ _NOT_KEPT = (
     metavar="MODEL",
     help="Saved model whose parameters to start from; leave FORMULA out for its own.",
 )
-@options.assignments("--fix", "Parameters that keep a number.")
-@options.ties("--tie", "Parameters that are expressions of others, as k2=2*k1.")
-@options.intervals("--bounds", "Lowest and highest value of parameters; an end may be left out.")
+@options.restrictions
 @options.seed
 @options.choice("--gradient", ["backprop", "finite-difference", "layerwise"], "How the gradient is computed.")
 @options.shown("--step", 1e-3, "ε of finite differences.")
 @options.shown("--engine", "auto", "auto, native or reference.", metavar="NAME")
 @options.choice("--dtype", ["float64", "float32"])
 @click.option("--maximise", is_flag=True, help="Maximise the cost instead.")
-@click.option("--restarts", type=int, metavar="K", help="Run K random starts and keep the best.")
+@options.restarts
 @click.option("--tolerance", type=float, help="Stop when the relative change of the cost is below this.")
 @click.option("--max-seconds", type=float, help="Stop after this time.")
 @options.converted(
@@ -187,12 +184,12 @@ def fit(
     plain = model.unscaled() if unscaled and not run.diverged else None
     failure = _saved(plain or model, run, save)  # before anything is printed, for the reader of a pipe may leave
     if as_json:
-        extra = {} if plain is None else {"unscaled": plain.params}
+        extra = {} if plain is None else _unscaled_document(plain)
         print_json(_document(model, run, samples, report, notes, seed or 0) | extra)
     else:
         show_fit(model, samples, plot)
         if plain is not None:
-            show_unscaled(plain.params)
+            show_unscaled(plain)
         if summary:
             show_summary(run)
     if failure is not None:
@@ -259,17 +256,6 @@ def _refuse_files(save: str | None, checkpoint: str | None, resume: bool) -> Non
         )
 
 
-def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], quiet: bool) -> Descent:
-    """Fit the model and return the descent, whose warnings are still to be printed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SteepestWarning)
-        warnings.simplefilter("default", CacheWarning)
-        model.fit(source, progress=False if quiet else None, **settings)
-    run = model.run
-    assert run is not None  # fit has just set it
-    return run
-
-
 def _settings(given: dict[str, Any], table: str) -> dict[str, Any]:
     """Return the settings of the descent, with the schedule in the rate."""
     from steepest.tables.built_in import BUILT_IN
@@ -298,10 +284,11 @@ def _refuse(model: Model, settings: dict[str, Any], start: dict[str, Any]) -> Re
     from steepest.training.starts import refuse_equal
 
     choose(settings["engine"], settings["dtype"])
+    refuse_absolute_sigma(model, settings["absolute_sigma"])
     restricted = Restricted(model, settings["fixed"], settings["tied"], ("--fix", "--tie"))
     restricted.refuse(start, settings["bounds"], ("--start", "--bounds"))
     refuse_equal(start, Initial(restricted.others.cost).shapes, settings["restarts"])
-    ours = {name: value for name, value in settings.items() if name not in ("engine", "initial", "fixed", "tied")}
+    ours = {name: value for name, value in settings.items() if name not in _NOT_OF_DESCENTS}
     if ours["optimiser"] == "auto":
         ours["optimiser"] = None
     Settings(**ours).check(model.prepared)
@@ -348,6 +335,13 @@ def _document(
         "restarts": run.restarts, "reasons": reasons_of(run), "levels": [asdict(level) for level in run.levels or []],
         "validation": run.validation, "best_epoch": run.best_epoch, "settings": model.settings,
     }  # fmt: skip
+
+
+def _unscaled_document(plain: Model) -> dict[str, Any]:
+    """Return the parameters for columns in their own units and their standard errors, or why there are none."""
+    errors = plain.parameter_errors
+    found = {"refusal": errors.refusal} if errors.refusal else {"standard_errors": errors.standard_errors}
+    return {"unscaled": plain.params, "unscaled_uncertainty": found}
 
 
 def _uncertainty(run: Descent) -> dict[str, Any] | None:

@@ -104,7 +104,7 @@ def _cost(formula: str, opened: Table | None, shapes: dict[str, tuple[int, ...]]
         raise click.UsageError(f"{formula} is a file; minimise takes the formula of a cost, as 'mean((y - a*x)^2)'")
     cost = expression_of(formula, opened, shapes)
     if opened is not None:
-        options.warn(notes_on_names(cost, [name for name in opened.names if name not in cost.data], "cost"))
+        options.warn(notes_on_names(cost, [name for name in opened.names if name not in cost.data], what="cost"))
         if not cost.parameters:
             raise click.UsageError(
                 f"every name of the formula is a column of {opened.source}; there is nothing to minimise"
@@ -162,7 +162,7 @@ def _minimised(
         settings["rate"] = _RATE if settings["rate"] is None else settings["rate"]
         return minimised(prepared, samples, start, settings)
     rows = 1 if samples is None else samples.rows
-    choice = choose_optimiser(prepared, rows, None, settings["maximise"], bool(settings["bounds"]))
+    choice = choose_optimiser(prepared, rows, None, settings["maximise"])
     run = minimised(prepared, samples, start, {**settings, "optimiser": choice.optimiser, "rate": choice.rate})
     return replace(run, optimiser=choice.why)
 

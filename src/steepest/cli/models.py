@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli import files, options
+from steepest.errors import CacheWarning, SteepestWarning
 
 if TYPE_CHECKING:
     from steepest.models.model import Model
+    from steepest.tables.samples import Samples
     from steepest.tables.table import Table
+    from steepest.training.descent import Descent
 
 # A target of whole numbers is probably a class when it has few distinct values and each occurs in several rows.
 _MOST_CLASSES = 20
@@ -86,6 +92,43 @@ def held_out(model: Model, rows: int) -> dict[str, Any]:
         "--epochs 1000 trains on all rows"
     )
     return {"validate": _HELD_OUT, "patience": _PATIENCE}
+
+
+def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], quiet: bool) -> Descent:
+    """Fit the model and return the descent, whose warnings are still to be printed.
+
+    Its errors are those of ``absolute_sigma`` if the settings have it.
+
+    Raises:
+        click.UsageError: the cost has no such errors.
+    """
+    settings = dict(settings)
+    absolute = settings.pop("absolute_sigma", False)
+    refuse_absolute_sigma(model, absolute)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SteepestWarning)
+        warnings.simplefilter("default", CacheWarning)
+        model.fit(source, progress=False if quiet else None, **settings)
+    run = model.run
+    assert run is not None  # fit has just set it
+    if absolute and run.uncertain is not None:
+        model.run = run = replace(run, uncertain=partial(run.uncertain, absolute_sigma=True))
+    return run
+
+
+def refuse_absolute_sigma(model: Model, wanted: bool) -> None:
+    """Raise if errors by absolute standard deviations are wanted for a cost that is no sum of squares."""
+    from steepest.inference.fitted import Kind
+    from steepest.inference.of_models import kind_of
+
+    if wanted and kind_of(model) is not Kind.SQUARES:
+        raise click.UsageError("--absolute-sigma is for least squares; leave it out for this cost")
+
+
+def method_of(optimiser: str | None, rate: float | str | None) -> dict[str, Any]:
+    """Return the settings of the method for these options: by the cost, unless there is a rate or an optimiser."""
+    plain = optimiser is None and rate is not None
+    return {"optimiser": "gradient-descent" if plain else optimiser or "auto", "rate": 0.1 if rate is None else rate}
 
 
 def _is_network() -> bool:

@@ -295,6 +295,16 @@ scale = click.option(
 seed = click.option("--seed", type=int, default=None, help="Seed of random starting parameters.")
 start = starts("Parameters to start from; from a range LOW:HIGH the seed draws.")
 batch = click.option("--batch", type=int, help="Samples per update [default: all].")
+weights = together(
+    click.option(
+        "--weights", metavar="COLUMN",
+        help="Column of sample weights: 1/σ² up to a factor for least squares, frequencies for likelihoods.",
+    ),
+    click.option(
+        "--absolute-sigma", is_flag=True,
+        help="Take the weights as exactly 1/σ², so that standard errors do not depend on the residuals.",
+    ),
+)  # fmt: skip
 penalties = together(
     click.option(
         "--l1", type=float, default=0.0, help="L1 penalty: this factor times the sum of the weights' absolute values."
@@ -302,8 +312,14 @@ penalties = together(
     click.option(
         "--l2", type=float, default=0.0, help="L2 penalty: half this factor times the sum of the squared weights."
     ),
-    click.option("--weights", metavar="COLUMN", help="Column of sample weights."),
+    weights,
 )
+restrictions = together(
+    assignments("--fix", "Parameters that keep a number."),
+    ties("--tie", "Parameters that are expressions of others, as k2=2*k1."),
+    intervals("--bounds", "Lowest and highest value of parameters; an end may be left out."),
+)
+restarts = click.option("--restarts", type=int, metavar="K", help="Run K random starts and keep the best.")
 
 
 # --- pictures ---

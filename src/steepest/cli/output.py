@@ -83,16 +83,18 @@ def finish(picture: Picture, path: str, as_json: bool) -> int:
 
 def number(value: float) -> str:
     """Return a number in at most 12 digits."""
-    return f"{value:.12g}"
+    return f"{value:z.12g}"
 
 
 def announce(model: Model, opened: Table, samples: Samples | None, report: Report | None) -> None:
     """Print the model, its cost, the table (read in parts if without samples), and the check of the gradient."""
     from steepest.display.console import say, table
-    from steepest.messages.sentences import listed
+    from steepest.messages.sentences import counted, listed
 
     rows = opened.rows if samples is None else samples.rows
-    blocks = [[name, f"{len(columns)} columns: {listed(columns, 8)}"] for name, columns in model.blocks.items()]
+    blocks = [
+        [name, f"{counted(len(columns), 'column')}: {listed(columns, 8)}"] for name, columns in model.blocks.items()
+    ]
     if model.scales:
         blocks.append(["scale", f"{listed(model.scales, 8)} standardised: (value − mean)/standard deviation"])
     table(
@@ -127,7 +129,7 @@ def show_fit(model: Model, samples: Samples | None, plot: bool | None = None) ->
     predicted, arrays = model.predict(samples), model.columns_in_own_units(samples.arrays)
     names = [name for name in model.data if np.ndim(arrays[name]) == 1]
     if len(predicted) <= 16 and predicted.ndim == 1:
-        cells = [[f"{arrays[name][k]:g}" for name in names] + [f"{predicted[k]:.6g}"] for k in range(len(predicted))]
+        cells = [[f"{arrays[name][k]:zg}" for name in names] + [f"{predicted[k]:z.6g}"] for k in range(len(predicted))]
         table(cells, [*names, "prediction"], right=range(len(names) + 1))
     elif model.target.name in arrays and arrays[model.target.name].ndim == 1:
         target, held_out = arrays[model.target.name], run.held_out
@@ -144,9 +146,10 @@ def show_descent(run: Descent, plot: bool | None = None) -> None:
     import numpy as np
 
     from steepest.display.console import say, table
+    from steepest.messages.sentences import counted
 
-    how = f"diverged after {run.epochs} epochs; the last finite parameters" if run.diverged else run.message
-    many = "" if run.restarts is None else f"{len(run.restarts)} descents; the best one "
+    how = f"diverged after {counted(run.epochs, 'epoch')}; the last finite parameters" if run.diverged else run.message
+    many = "" if run.restarts is None else f"{counted(len(run.restarts), 'descent')}; the best one "
     ended, *clauses = re.split(r"(?<=;) |(?<=epochs:) |(?<=epoch:) ", f"{how}:")
     say(f"{many}{ended[:-1]} ({run.seconds:.2g} s, engine {run.engine}){ended[-1]}")
     for clause in clauses:  # one a line, as a terminal may be narrow
@@ -193,13 +196,18 @@ def show_arrays(params: Mapping[str, Any]) -> None:
             table(rows, right=range(len(rows[0])))
 
 
-def show_unscaled(params: Mapping[str, Any]) -> None:
-    """Print the parameters for columns in their own units."""
+def show_unscaled(model: Model) -> None:
+    """Print the parameters for columns in their own units, with standard errors if there are any."""
     from steepest.display.console import say, table
 
+    found = model.parameter_errors
+    errors = found.standard_errors if found.refusal is None else {}
     say()
     say("Parameters for the columns in their own units:")
-    table([[name, written(value)] for name, value in params.items()], right=[1])
+    rows = [
+        [name, written(value)] + [f"± {errors[name]:.2g}"] * (name in errors) for name, value in model.params.items()
+    ]
+    table(rows, right=[1])
 
 
 def show_summary(run: Descent) -> None:
@@ -285,17 +293,21 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
 
 def _summary(predicted: Any, target: Any, weighted: bool = False) -> str:
     """Return one line on the quality of predictions: accuracy for classes, R² for numbers, without weights."""
+    from steepest.messages.sentences import counted
+
     if predicted.ndim == 2:
         right = int((predicted.argmax(axis=1) == target).sum())
-        return f"accuracy {100 * right / len(predicted):.3g} % ({right} of {len(predicted)} rows)"
+        return f"accuracy {100 * right / len(predicted):.3g} % ({right} of {counted(len(predicted), 'row')})"
     if set(target.tolist()) <= {0.0, 1.0} and predicted.min() >= 0 and predicted.max() <= 1:
         right = int(((predicted > 0.5) == (target > 0.5)).sum())
-        return f"accuracy {100 * right / len(target):.3g} % ({right} of {len(target)} rows; threshold 0.5)"
+        return f"accuracy {100 * right / len(target):.3g} % ({right} of {counted(len(target), 'row')}; threshold 0.5)"
     spread = float(((target - target.mean()) ** 2).sum())
     error = float(((target - predicted) ** 2).sum())
     if not spread:
-        return f"{len(target)} rows predicted"
+        return f"{counted(len(target), 'row')} predicted"
     share = 1 - error / spread
     if share < 1e-6:
-        return f"the prediction is no better than the mean of {len(target)} rows (R² = {min(share, 0.0):.4g})"
-    return f"R² = {share:.6g} over {len(target)} rows{', which count the same here' * weighted}"
+        return (
+            f"the prediction is no better than the mean of {counted(len(target), 'row')} (R² = {min(share, 0.0):.4g})"
+        )
+    return f"R² = {share:.6g} over {counted(len(target), 'row')}{', which count the same here' * weighted}"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli import options
+from steepest.cli.models import descent_of, method_of
 from steepest.cli.output import print_json
 from steepest.cli.subjects import built_in_model, built_in_table, guessed_columns, is_saved
 from steepest.documents import FORMATS, check_format
+from steepest.tables.built_in import BUILT_IN
 
 if TYPE_CHECKING:
     from steepest.models.model import Model
@@ -36,17 +38,22 @@ _FORMATS = ", ".join(f"{entry.name} ({entry.help})" for entry in FORMATS.entries
 @options.penalties
 @options.rate("Learning rate [default: 0.1]; auto finds one by a search.")
 @click.option("--epochs", type=int, help="Epochs of the training [default: 1000].")
-@click.option("--optimiser", metavar="NAME", help="Update rule, as for fit [default: gradient descent].")
+@click.option(
+    "--optimiser",
+    metavar="NAME",
+    help="Update rule [default: as for fit, chosen by the cost; gradient-descent with --rate and for built-in tables].",
+)
 @options.batch
+@options.restrictions
+@options.restarts
 @options.seed
 @click.option("--compare/--no-compare", default=True, help="Time finite differences, too; takes a second.")
 @options.na
 @options.as_json
 def paper(
     model: str, table: str | None, output: str, cost: str, data: list[str] | None, title: str | None,
-    symbolic: bool | None, start: dict[str, Any], l1: float, l2: float, weights: str | None,
-    rate: float | str | None, epochs: int | None, optimiser: str | None, batch: int | None, seed: int | None,
-    compare: bool, na: str, as_json: bool,
+    symbolic: bool | None, start: dict[str, Any], l1: float, l2: float, weights: str | None, absolute_sigma: bool,
+    compare: bool, na: str, as_json: bool, **given: Any,
 ) -> int:  # fmt: skip
     """Write a paper about MODEL: diagram, cost, derivation, gradient check, training, times, cost surface.
 
@@ -58,8 +65,15 @@ def paper(
     check_format(Path(output).suffix)
     extras = {"l1": l1, "l2": l2, "weights": weights}
     subject, table, begin = _subject(model, table, cost, data, start, extras)
-    settings: dict[str, Any] = {"rate": rate, "epochs": epochs, "optimiser": optimiser, "batch": batch, "seed": seed}
-    chosen = {name: value for name, value in settings.items() if table and value is not None}
+    of_fits = {"fixed": given.pop("fix"), "tied": given.pop("tie"), "bounds": given.pop("bounds")}
+    of_fits |= {"restarts": given.pop("restarts"), "absolute_sigma": absolute_sigma}
+    of_fits = {name: value for name, value in of_fits.items() if value}
+    chosen = {name: value for name, value in given.items() if table and value is not None}
+    if table is not None and not is_saved(model) and (of_fits or table not in BUILT_IN):
+        begin, chosen = _fitted(subject, table, {**chosen, **of_fits, "start": begin or None, "na": na}), {}
+    elif of_fits:
+        flags = "--fix, --tie, --bounds, --restarts and --absolute-sigma"
+        raise click.UsageError(f"{flags} need a formula and a TABLE; a saved model has its own settings")
     written = subject.paper(
         table, start=begin or None, symbolic=symbolic, title=title, na=na, compare=compare, **chosen
     )
@@ -74,6 +88,15 @@ def paper(
         options.tell(f"steepest: {run.message}")
         return options.FOUND
     return 0
+
+
+def _fitted(model: Model, table: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Fit the model as the command ``fit`` does; the paper is about this training, so that there is no other start."""
+    if table in BUILT_IN:
+        settings = {"optimiser": "gradient-descent", **settings}
+    settings |= method_of(settings.get("optimiser"), settings.get("rate"))
+    descent_of(model, model.use(table), settings, quiet=True)
+    return {}
 
 
 def _subject(

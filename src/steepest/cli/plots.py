@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from steepest.cli import options
-from steepest.cli.fit import descent_of
-from steepest.cli.models import layer_sizes, model_of
+from steepest.cli.models import descent_of, layer_sizes, method_of, model_of
 from steepest.cli.output import finish
 from steepest.cli.subjects import is_saved
 from steepest.cli.surface import surface
@@ -86,11 +85,11 @@ _by_descent = _fitting(
     options.shown("--rate", 0.1, "Learning rate."),
 )
 _by_the_cost = _fitting(
-    click.option("--weights", metavar="COLUMN", help="Column of sample weights."),
+    options.weights,
     click.option("--optimiser", metavar="NAME", help="Update rule [default: chosen by the cost]."),
     options.rate("Learning rate [default: that of the optimiser]."),
-    options.assignments("--fix", "Parameters that keep a number."),
-    options.intervals("--bounds", "Lowest and highest value of parameters; an end may be left out."),
+    options.restrictions,
+    options.restarts,
 )
 
 
@@ -106,10 +105,8 @@ def _fitted(what: str, table: str, given: dict[str, Any]) -> Any:
     opened = open_table(table)
     settings = {**extras, **given}
     if "fix" in settings:  # else the optimiser and the rate have defaults
-        settings["fixed"] = settings.pop("fix")
-        plain = settings["optimiser"] is None and settings["rate"] is not None
-        settings["optimiser"] = "gradient-descent" if plain else settings["optimiser"] or "auto"
-        settings |= {"rate": 0.1} if settings["rate"] is None else {}
+        settings |= {"fixed": settings.pop("fix"), "tied": settings.pop("tie")}
+        settings |= method_of(settings["optimiser"], settings["rate"])
     model = model_of(opened, what, settings)
     model.use(opened)
     options.warn(model.notes)

@@ -17,6 +17,7 @@ from steepest.expressions.expression import CONSTANT, DATA, Expression, constant
 from steepest.expressions.latex import latex, latex_name, latex_without_index
 from steepest.expressions.maths_text import maths_number
 from steepest.expressions.printing import multiple_of_pi
+from steepest.messages.sentences import counted
 from steepest.tables.values import Array
 
 MOST = 7
@@ -284,7 +285,7 @@ def _targets(builder: _LayoutBuilder, last: WeightedLayer) -> Column:
 def _describe(builder: _LayoutBuilder) -> str:
     """Describe the model in sentences."""
     inputs = builder.structure.inputs
-    named = [written(node, {}) + (f" of {node.shape[0]} features" if node.shape else "") for node in inputs]
+    named = [written(node, {}) + (f" of {counted(node.shape[0], 'feature')}" if node.shape else "") for node in inputs]
     parts = [f"The inputs are {', '.join(named)}."]
     layers = builder.structure.layers
     for layer in layers if len(layers) <= 12 else [*layers[:6], *layers[-3:]]:

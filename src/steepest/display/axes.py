@@ -1,9 +1,9 @@
-"""Axes of small plots: positions of values between the ends, and tick labels."""
+"""Axes of small plots: positions of values between the ends, tick labels, and the curves of costs on them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 Point = tuple[float, float]
@@ -75,9 +75,9 @@ class Curve:
     points: tuple[Point, ...]  # epoch and cost, finite, those that the axes hold
 
 
-@dataclass(frozen=True)
-class CostPlot:
-    """Costs by epoch with their axes: logarithmic where all costs are positive and where there are many epochs."""
+@dataclass(frozen=True, repr=False)
+class Costs:
+    """Costs by epoch with their axes."""
 
     curves: tuple[Curve, ...]  # the cost, and that of the validation rows if there are any
     x: Axis
@@ -89,35 +89,12 @@ class CostPlot:
         sentences = []
         for curve in self.curves:
             (first, start), (last, end) = curve.points[0], curve.points[-1]
-            verb = "falls" if end < start else "rises" if end > start else "stays"
+            verb = "falls" if end < start else "rises" if end > start else "goes"
             sentences.append(
-                f"The {curve.name} {verb} from {start:.4g} at epoch {first:g} to {end:.4g} at epoch {last:g}; "
-                f"its lowest value is {min(cost for _, cost in curve.points):.4g}."
+                f"The {curve.name} {verb} from {start:z.4g} at epoch {first:g} to {end:z.4g} at epoch {last:g}; "
+                f"its lowest value is {min(cost for _, cost in curve.points):z.4g}."
             )
         return " ".join(sentences)
 
-
-_MANY = 20  # epochs from which their axis is logarithmic: the first epochs, in which most happens, would be hidden
-
-
-def cost_plot(
-    history: Sequence[tuple[int, float]], validation: Sequence[tuple[int, float]] | None = None
-) -> CostPlot | None:
-    """Return the plot of a descent; None if it has fewer than two finite costs.
-
-    On a logarithmic axis of epochs the start, epoch 0, has no place.
-    """
-    rows = {"cost": history, "validation cost": validation or ()}
-    finite = {name: [(e, c) for e, c in points if math.isfinite(c)] for name, points in rows.items()}
-    last = max((epoch for points in finite.values() for epoch, _ in points), default=0)
-    log_x = last >= _MANY
-    curves = [
-        Curve(name, tuple((float(epoch), float(cost)) for epoch, cost in points if epoch or not log_x))
-        for name, points in finite.items()
-    ]
-    curves = [curve for curve in curves if len(curve.points) > 1]
-    if not curves:
-        return None
-    epochs = [epoch for curve in curves for epoch, _ in curve.points]
-    costs = [cost for curve in curves for _, cost in curve.points]
-    return CostPlot(tuple(curves), axis(epochs, log_x), axis(costs, min(costs) > 0))
+    def __repr__(self) -> str:
+        return f"<plot of costs by epoch: {self.description}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steepest.display.axes import Axis, CostPlot, written
+from steepest.display.axes import Axis, Costs, written
 
 _BRAILLE = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """The bit of each dot, row by row. Source: The Unicode Standard, block Braille Patterns."""
@@ -40,7 +40,7 @@ class Dots:
         return ["".join(chr(0x2800 + bits) if bits else " " for bits in row) for row in self._bits]
 
 
-def plot(found: CostPlot, width: int = 60, height: int = 10, plain: bool = False) -> str:
+def plot(found: Costs, width: int = 60, height: int = 10, plain: bool = False) -> str:
     """Return costs by epoch as lines of text; the cost is a line, that of the validation rows dots.
 
     The width is that of the whole, the height that of the curves: two more lines are the axis of epochs.

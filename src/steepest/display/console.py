@@ -21,7 +21,7 @@ from steepest.messages.sentences import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from steepest.display.axes import CostPlot
+    from steepest.display.axes import Costs
 
 _UNBOUNDED = 1_000_000  # columns of a file or pipe, which has no edge to wrap at
 _LEAST_WIDTH, _LEAST_HEIGHT = 44, 20  # of a terminal on which a plot is drawn unasked
@@ -79,7 +79,7 @@ def say(text: str = "") -> None:
     console().print(visible(text), markup=False)
 
 
-def show_plot(found: CostPlot, always: bool = False) -> None:
+def show_plot(found: Costs, always: bool = False) -> None:
     """Print costs by epoch on standard output, after an empty line; always, or only on a terminal with room for it."""
     from steepest.display.braille import plot
 

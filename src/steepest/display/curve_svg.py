@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from steepest.display.axes import CostPlot, written
+from steepest.display.axes import Costs, written
 from steepest.display.palette import BLUE, ORANGE
 
 _WIDTH, _HEIGHT = 460, 220  # pixels: a cell of a notebook shows it without scrolling
@@ -13,7 +13,7 @@ _COLOURS, _DASHES = (BLUE, ORANGE), ("", ' stroke-dasharray="6 3"')
 _MOST_POINTS = 400  # about one a pixel of the width
 
 
-def curve_svg(plot: CostPlot) -> str:
+def curve_svg(plot: Costs) -> str:
     """Return the curves with axes, a title and a description as SVG."""
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
 

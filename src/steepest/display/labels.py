@@ -155,6 +155,15 @@ def short(value: float) -> str:
     return figure(value, 4)
 
 
+def sentence_start(label: str) -> str:
+    """Return the label of a descent as a sentence begins: a name that was given stays as it is.
+
+    >>> sentence_start("descent 2"), sentence_start("lbfgs"), sentence_start("rate 0.1")
+    ('Descent 2', 'lbfgs', 'rate 0.1')
+    """
+    return f"D{label[1:]}" if label.startswith("descent") else label
+
+
 def power(value: float, position: float = 0.0) -> str:
     """Write a tick of a logarithmic axis: as a number where that is short, else as a power of ten.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from steepest.display.axes import CostPlot
+from steepest.display.axes import Costs
 from steepest.display.palette import GREEN, ORANGE, VERMILION
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _STYLE = (
     ".steepest p{margin:.3em 0}"
     "</style>"
 )
-_MOST_ROWS = 40  # of a table, about a screen
+MOST_ROWS = 40  # of a table, about a screen
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,11 @@ class SummaryTable:
         """Return an HTML table; a long one is cut after its first rows."""
         heads = "".join(f'<th scope="col"{self._number(k)}>{escape(name)}</th>' for k, name in enumerate(self.header))
         lines = []
-        for n, row in enumerate(self.rows[:_MOST_ROWS]):
+        for n, row in enumerate(self.rows[:MOST_ROWS]):
             mark = f' class="{self.marks[n]}"' if self.marks and self.marks[n] else ""
             cells = "".join(f"<td{self._number(k)}>{escape(cell)}</td>" for k, cell in enumerate(row) if k)
             lines.append(f'<tr{mark}><th scope="row"{self._number(0)}>{escape(row[0])}</th>{cells}</tr>')
-        left = len(self.rows) - _MOST_ROWS
+        left = len(self.rows) - MOST_ROWS
         if left > 0:
             lines.append(f'<tr><td colspan="{len(self.rows[0])}">… and {left} more</td></tr>')
         head = f"<thead><tr>{heads}</tr></thead>" if self.header else ""
@@ -58,9 +59,10 @@ class SummaryTable:
     def _number(self, column: int) -> str:
         return ' class="number"' if column in self.numeric else ""
 
-    def text(self) -> str:
-        """Return aligned lines of text."""
-        rows = [row for row in (self.header, *self.rows) if row]
+    def text(self, most: int | None = None) -> str:
+        """Return aligned lines of text, at most some of the rows."""
+        kept = self.rows if most is None else self.rows[:most]
+        rows = [row for row in (self.header, *kept) if row]
         widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))] if rows else []
         lines = [
             "  "
@@ -70,7 +72,8 @@ class SummaryTable:
             ).rstrip()
             for row in rows
         ]
-        return "\n".join([f"{self.caption}:", *lines])
+        left = len(self.rows) - len(kept)
+        return "\n".join([f"{self.caption}:", *lines, *([f"  … and {left} more"] if left else [])])
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Summary:
 
     title: str
     tables: tuple[SummaryTable, ...] = ()
-    plot: CostPlot | None = None  # costs by epoch
+    plot: Costs | None = None  # costs by epoch
     notes: tuple[str, ...] = ()  # warnings
 
     def html(self) -> str:
@@ -91,12 +94,12 @@ class Summary:
         tables = "".join(table.html() for table in self.tables)
         return f'<div class="steepest">{_STYLE}<p><strong>{escape(self.title)}</strong></p>{tables}{curve}{notes}</div>'
 
-    def text(self, width: int = 72, plain: bool = False) -> str:
-        """Return lines of text, in ASCII if they are to be plain."""
+    def text(self, width: int = 72, plain: bool = False, most: int | None = None) -> str:
+        """Return lines of text, in ASCII if they are to be plain, with at most some of the rows of each table."""
         from steepest.display.braille import plot
 
         card = self.plain() if plain else self
-        parts = [card.title, *(table.text() for table in card.tables)]
+        parts = [card.title, *(table.text(most) for table in card.tables)]
         if self.plot:
             parts.append(plot(self.plot, width, 8, plain))
         return "\n".join([*parts, *(f"warning: {note}" for note in card.notes)])
@@ -127,7 +130,7 @@ class ReprMixin(ABC):
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         card = self.card()
-        return {"text/plain": card.text(), "text/html": card.html()}
+        return {"text/plain": card.text(most=MOST_ROWS), "text/html": card.html()}
 
     def __rich__(self) -> RenderableType:
         from steepest.expressions.showing import Renderable
@@ -135,15 +138,36 @@ class ReprMixin(ABC):
         return Renderable(self.card().text)
 
 
+_MOST_ELEMENTS = 6  # of an array: a line shows as many numbers
+_FIRST_ELEMENTS = 3
+
+
 def value_text(value: Any) -> str:
-    """Write a parameter: a number with ten digits, or the shape of an array."""
-    shape = getattr(value, "shape", ())
-    return f"array of shape {tuple(shape)}" if shape else f"{float(value):.10g}"
+    """Write a parameter: a number with ten digits, a small array, or the shape, norm and first numbers of a large one.
+
+    >>> import numpy as np
+    >>> print(value_text(np.float64(-0.0)), value_text(np.array([[1, 2.5]])), value_text(np.ones((3, 4))), sep="; ")
+    0; [[1, 2.5]]; array of shape (3, 4), norm 3.4641: 1, 1, 1, …
+    """
+    shape = tuple(getattr(value, "shape", ()))
+    if not shape:
+        return f"{float(value):z.10g}"
+    if math.prod(shape) <= _MOST_ELEMENTS:
+        return _nested(value.tolist())
+    elements = [float(element) for element in value.flat]
+    first = ", ".join(f"{element:z.6g}" for element in elements[:_FIRST_ELEMENTS])
+    return f"array of shape {shape}, norm {math.hypot(*elements):.6g}: {first}, …"
+
+
+def _nested(values: Any) -> str:
+    return f"[{', '.join(map(_nested, values))}]" if isinstance(values, list) else f"{values:z.6g}"
 
 
 def values_table(caption: str, values: Mapping[str, Any]) -> SummaryTable:
     """Return a table of parameters and the like by name."""
-    return SummaryTable(caption, (), tuple((name, value_text(value)) for name, value in values.items()), (1,))
+    rows = tuple((name, value_text(value)) for name, value in values.items())
+    arrays = any(getattr(value, "shape", ()) for value in values.values())
+    return SummaryTable(caption, (), rows, () if arrays else (1,))
 
 
 def facts_table(caption: str, facts: Sequence[tuple[str, str]]) -> SummaryTable:

@@ -34,12 +34,23 @@ _SIGNS = {
 }
 _SPACES = {",": 0.167, ":": 0.222, ";": 0.278, "!": -0.167, " ": 0.333, "quad": 1.0, "qquad": 2.0}
 # fmt: on
-_BINARY = {"cdot": 28, "times": 78, "odot": 78, "circ": 50, "pm": 78, "ast": 50, "otimes": 78, "oplus": 78}
+_BINARY = {
+    "cdot": 28,
+    "times": 78,
+    "odot": 78,
+    "circ": 50,
+    "pm": 78,
+    "ast": 50,
+    "otimes": 78,
+    "oplus": 78,
+    "bmod": 203,
+}  # fmt: skip
 _RELATIONS = dict.fromkeys(("le", "ge", "ne", "approx", "equiv", "sim", "in", "leq", "geq", "neq", "propto"), 78) | {
     "to": 100, "mapsto": 100, "Rightarrow": 100, "coloneqq": 106, "rightarrow": 100, "leftarrow": 100,
 }  # fmt: skip
 _FUNCTIONS = (
-    "ln", "log", "exp", "sin", "cos", "tan", "arctan", "tanh", "sinh", "cosh", "max", "min", "lim", "det", "arg", "sup",
+    "ln", "log", "exp", "sin", "cos", "tan", "arctan", "arcsin", "arccos", "tanh", "sinh", "cosh", "max", "min", "lim",
+    "det", "arg", "sup",
 )  # fmt: skip
 _LARGE = {"sum": 1.44, "prod": 1.28, "int": 1.0, "max": 0.0, "min": 0.0, "lim": 0.0}
 _TEXTS = ("text", "mathrm", "operatorname", "textbf", "textit", "mathbf", "mathsf", "mathtt")

@@ -29,6 +29,8 @@ ELEMENTWISE: dict[str, ElementwiseForm] = {
     "expand": Template("{0}", SIGN, (SIGN,)),
     **{name: name for name in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "tanh")},
     "arctan": "atan",
+    "floor": "floor",
+    "fmod": "fmod",
     "abs": "fabs",
     "power": "pow",
     "sigmoid": Helper("""static T sigmoid(T x)

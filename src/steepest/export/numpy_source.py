@@ -55,13 +55,15 @@ def _product(node: Expression) -> Template:
     return Template(f'np.einsum("...{letters}", {{0}}, {{1}})')
 
 
+_OF_ONE = ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "arctan", "tanh", "floor", "abs", "sign")
+
 PRIMITIVES: dict[str, Template | Mixing | Helper] = {
     **INFIX,
     "power": Template("{0} ** {1}", POWER, (POWER + 1, SIGN)),
     "negate": Template("-{0}", SIGN, (SIGN,)),
     "where": call("np.where", 3),
-    **{n: call(f"np.{n}", 1) for n in ("exp", "log", "log1p", "expm1", "sqrt", "sin", "cos", "arctan", "tanh")},
-    **{name: call(f"np.{name}", arity) for name, arity in (("abs", 1), ("sign", 1), ("maximum", 2), ("minimum", 2))},
+    **{n: call(f"np.{n}", 1) for n in _OF_ONE},
+    **{n: call(f"np.{n}", 2) for n in ("maximum", "minimum", "fmod")},
     "sigmoid": Helper('''def sigmoid(x):
     """The logistic function, which never overflows."""
     decay = np.exp(-np.abs(x))
@@ -151,6 +153,9 @@ class _Writer:
         axes = f"[...{', None' * len(node.shape)}]"
         pattern = form.pattern.format(*(f"{{{k}}}{axes * lifts}" for k, lifts in enumerate(lifted)))
         operands = tuple(ATOM if lifts else form.strength(k) for k, lifts in enumerate(lifted))
+        constants = all(arg.operation is CONSTANT for arg in node.args)
+        if constants and form.level == ATOM and form is not _CHOICE_OF_NUMBERS:
+            return Template(f"DTYPE({pattern})", ATOM, operands)  # functions of Python's numbers give float64
         if not is_comparison(form) or node in self._conditions:
             return Template(pattern, form.level, operands)
         return Template(f"({pattern}).astype(DTYPE)" if node.per_sample else f"DTYPE({pattern})", ATOM, operands)

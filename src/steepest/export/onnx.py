@@ -167,6 +167,10 @@ def _arctan(graph: _Graph, node: Expression) -> str:
     return graph("Where", graph("Equal", graph("Abs", x), graph.number(np.inf)), limit, found)
 
 
+def _remainder(graph: _Graph, node: Expression) -> str:
+    return graph("Mod", *(graph.lifted(arg, node.shape) for arg in node.args), fmod=1)
+
+
 def _softplus(graph: _Graph, node: Expression) -> str:
     x = graph.names[node.args[0]]
     if graph.dtype == np.float32:
@@ -261,7 +265,7 @@ def _product(graph: _Graph, node: Expression) -> str:
 PRIMITIVES: dict[str, str | Comparison | Callable[[_Graph, Expression], str]] = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "negate": "Neg", "power": "Pow", "exp": "Exp",
     "log": "Log", "sqrt": "Sqrt", "sin": _sine, "cos": _sine, "arctan": _arctan, "tanh": "Tanh", "abs": "Abs",
-    "sign": "Sign", "maximum": "Max", "minimum": "Min",
+    "floor": "Floor", "fmod": _remainder, "sign": "Sign", "maximum": "Max", "minimum": "Min",
     "less": Comparison("Less"), "less_equal": Comparison("LessOrEqual"), "greater": Comparison("Greater"),
     "greater_equal": Comparison("GreaterOrEqual"), "equal": Comparison("Equal"),
     "not_equal": Comparison("Equal", negated=True),

@@ -26,6 +26,7 @@ from steepest.expressions.traversal import leaves as leaves
 from steepest.expressions.traversal import toposort as toposort
 from steepest.expressions.traversal import transform as transform
 from steepest.expressions.traversal import tree_size as tree_size
+from steepest.messages.sentences import in_python
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -422,7 +423,7 @@ def leaf(operation: Operation, name: str, shape: Shape = ()) -> Expression:
 def _leaves(operation: Operation, names: tuple[str, ...], shape: int | Sequence[int]) -> Any:
     given = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     if len(given) > 2 or any(not isinstance(d, int) or isinstance(d, bool) or d < 1 for d in given):
-        raise ShapeError(f"a feature shape is (), d or (d, h) with positive integers, not {shape!r}")
+        raise ShapeError(f"a feature shape is (), d or (d, h) with positive integers, not {in_python(shape)}")
     if not names:
         raise TypeError(f"st.{'data' if operation is DATA else 'params'} needs at least one name")
     made = tuple(leaf(operation, name, given) for name in names)

@@ -36,7 +36,7 @@ POSITIVE = (0.0, inf)
 def operation(name: str, arity: int, meaning: str, **fields: Any) -> Operation:
     """Add an operation to the table; by default it is written as a function call."""
     fields.setdefault("text", call(name, arity, attributes=bool(fields.get("attributes"))))
-    fields.setdefault("latex", _latex_call(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}", arity))
+    fields.setdefault("latex", latex_call(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}", arity))
     fields.setdefault("domain", (REAL,) * arity)
     fields.setdefault("rule", f"derivative of {name}")
     made = OPERATIONS[name] = Operation(name, arity, meaning, **fields)
@@ -88,7 +88,7 @@ def log_of_shares(x: Expression) -> Expression:
     return log1p(sum_(where(d, e, d)) + (sum_(where(d, 0, 1)) - 1))
 
 
-def _latex_call(sign: str, arity: int) -> Template:
+def latex_call(sign: str, arity: int) -> Template:
     places = ", ".join(f"{{{k}}}" for k in range(arity))
     return Template(escaped(sign) + rf"\left({places}\right)")
 
@@ -148,7 +148,7 @@ exp = operation(
 )  # fmt: skip
 log: Operation = operation(
     "log", 1, "natural logarithm",
-    partials=(lambda x, r: 1 / x,), domain=(POSITIVE,), latex=_latex_call(r"\ln", 1), aliases=("ln",),
+    partials=(lambda x, r: 1 / x,), domain=(POSITIVE,), latex=latex_call(r"\ln", 1), aliases=("ln",),
     edges="log 0 is −∞, NaN below", source="DLMF 4.7.1",
 )  # fmt: skip
 log1p = operation(
@@ -181,27 +181,27 @@ logaddexp: Operation = operation(
 )  # fmt: skip
 sin = operation(
     "sin", 1, "sine, x in radians",
-    partials=(lambda x, r: cos(x),), latex=_latex_call(r"\sin", 1), edges="NaN at ±∞", source="DLMF 4.20.1",
+    partials=(lambda x, r: cos(x),), latex=latex_call(r"\sin", 1), edges="NaN at ±∞", source="DLMF 4.20.1",
 )  # fmt: skip
 cos: Operation = operation(
     "cos", 1, "cosine, x in radians",
-    partials=(lambda x, r: -sin(x),), latex=_latex_call(r"\cos", 1), edges="NaN at ±∞", source="DLMF 4.20.2",
+    partials=(lambda x, r: -sin(x),), latex=latex_call(r"\cos", 1), edges="NaN at ±∞", source="DLMF 4.20.2",
 )  # fmt: skip
 arctan = operation(
     "arctan", 1, "inverse tangent, in radians", aliases=("atan",), edges="±π/2 at ±∞", source="DLMF 4.24.3",
-    partials=(lambda x, r: 1 / (1 + x**2),), latex=_latex_call(r"\arctan", 1),
+    partials=(lambda x, r: 1 / (1 + x**2),), latex=latex_call(r"\arctan", 1),
 )  # fmt: skip
 
 # -- activations ---------------------------------------------------------------------------------------------
 
 tanh = operation(
     "tanh", 1, "hyperbolic tangent",
-    partials=(lambda x, r: 1 - r**2,), latex=_latex_call(r"\tanh", 1), activation=True,
+    partials=(lambda x, r: 1 - r**2,), latex=latex_call(r"\tanh", 1), activation=True,
     edges="±1 at ±∞", source="DLMF 4.34.3",
 )  # fmt: skip
 sigmoid: Operation = operation(
     "sigmoid", 1, "logistic function 1/(1 + exp(−x))",
-    partials=(lambda x, r: r * (1 - r),), latex=_latex_call(r"\sigma", 1), maths=call("σ", 1),
+    partials=(lambda x, r: r * (1 - r),), latex=latex_call(r"\sigma", 1), maths=call("σ", 1),
     aliases=("σ",), activation=True, edges="0 at −∞, 1 at ∞",
     source="Rumelhart, Hinton and Williams 1986, eq. 15",
 )  # fmt: skip
@@ -236,14 +236,14 @@ absolute: Operation = operation(
 )  # fmt: skip
 sign: Operation = operation(
     "sign", 1, "−1, 0 or 1",
-    partials=(lambda x, r: 0,), latex=_latex_call(r"\operatorname{sgn}", 1),
+    partials=(lambda x, r: 0,), latex=latex_call(r"\operatorname{sgn}", 1),
     kinks=(lambda x: x,), edges="jumps at 0",
 )  # fmt: skip
 
 
 def _extreme(name: str, short: str, size: str, holds: Callable[[Expression, Expression], Expression]) -> Operation:
     return operation(
-        name, 2, f"the {size} of x and y", aliases=(short,), flops=2, latex=_latex_call(rf"\{short}", 2),
+        name, 2, f"the {size} of x and y", aliases=(short,), flops=2, latex=latex_call(rf"\{short}", 2),
         partials=(lambda x, y, r: where(holds(x, y), 1, 0), lambda x, y, r: where(holds(x, y), 0, 1)),
         kinks=(lambda x, y: x - y,), edges=f"x counts as the {size} when equal",
         differential=lambda x, y, dx, dy: where(holds(x, y), dx, dy), rule=f"derivative of the {size} one",
@@ -307,7 +307,7 @@ transpose: Operation = operation(
 dot = operation(
     "dot", 2, "sum of the products of two vectors' elements",
     adjoints=(lambda adj, x, y, r: adj * y, lambda adj, x, y, r: adj * x), shape=shapes.dot_shape, bilinear=True,
-    latex=_latex_call(r"\operatorname{dot}", 2), rule="product rule", source="Giles 2008, 2.2.2",
+    latex=latex_call(r"\operatorname{dot}", 2), rule="product rule", source="Giles 2008, 2.2.2",
 )  # fmt: skip
 outer = operation(
     "outer", 2, "matrix of the products of two vectors' elements",

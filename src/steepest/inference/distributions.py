@@ -12,6 +12,7 @@ import mpmath as mp
 
 from steepest.errors import InferenceError
 from steepest.messages.numbers import confidence_level
+from steepest.messages.sentences import in_python
 
 _DIGITS = 30  # of the arithmetic; the results are rounded to float64
 _MANY = 20_000.0  # degrees of freedom from which three terms of the expansion are exact to rounding
@@ -55,7 +56,7 @@ def t_quantile(level: float, freedom: float) -> float:
     """
     check_level(level)
     if not freedom > 0:
-        raise InferenceError(f"Student's t has a positive number of degrees of freedom, not {freedom!r}")
+        raise InferenceError(f"Student's t has a positive number of degrees of freedom, not {in_python(freedom)}")
     z = normal_quantile(level)
     if freedom >= _MANY:
         return _expanded(z, freedom)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,35 @@ class ParameterErrors:
         """Return the parameters that kept a number in the fit; empty if the errors are not known."""
         names = ParameterVector(model.prediction).labels
         return [] if self.refusal is not None else [name for name in names if name not in self.labels]
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """The standard error of each element by its label.
+
+        Raises:
+            InferenceError: there is none; the message says why.
+        """
+        if self.refusal is not None:
+            raise InferenceError(self.refusal)
+        return dict(zip(self.labels, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
+
+    def transformed(self, model: Specification, slopes: Matrix) -> ParameterErrors:
+        """Return the errors of linear functions of the parameters, under the same names.
+
+        With C the covariance and A the slopes, theirs is A C Aᵀ, which is exact. A parameter that kept a number has an
+        error if its function depends on another one.
+
+        Args:
+            model: the model of the parameters.
+            slopes: A, ``(p, p)``, in the order of the model's prediction.
+        """
+        if self.refusal is not None:
+            return self
+        labels = ParameterVector(model.prediction).labels
+        places = [labels.index(label) for label in self.labels]
+        rows = [k for k in range(len(labels)) if slopes[k, places].any()]
+        a = slopes[np.ix_(rows, places)]
+        return replace(self, labels=tuple(labels[k] for k in rows), covariance=a @ self.covariance @ a.T)
 
     def bands(self, model: Specification, samples: Samples, level: float) -> Bands:
         """Return bands of the prediction at some samples; see :meth:`steepest.Model.bands`."""

@@ -16,6 +16,7 @@ from steepest.inference.fitted import Fitted, Kind
 from steepest.inference.information import Estimation
 from steepest.messages.sentences import listed
 from steepest.training.residuals import squares_of
+from steepest.training.undetermined import constant_columns, said_of
 
 _MOST = 8  # names in a sentence
 _MANY = 1000  # parameters, each of which takes a pass for the second derivatives
@@ -127,7 +128,7 @@ def of_estimation(fitted: Fitted, estimation: Estimation, absolute_sigma: bool) 
         together = "it can change" if len(found.absent) == 1 else "they can change together"
         return (
             f"{_START}the Hessian is singular: {names} {verb} not determined, as {together} without changing the "
-            "cost; fix one, or write the formula with fewer parameters"
+            f"cost{_constant(fitted)}; fix one, or write the formula with fewer parameters"
         )
     if found.offset > _FAR:
         return (
@@ -135,6 +136,12 @@ def of_estimation(fitted: Fitted, estimation: Estimation, absolute_sigma: bool) 
             "or with another optimiser"
         )
     return None
+
+
+def _constant(fitted: Fitted) -> str:
+    """Return the sentence about columns with one value in every row, which act like a constant; else an empty text."""
+    said = said_of(constant_columns(fitted.columns, [*fitted.prepared.cost.data]))
+    return said and f", and {said}"
 
 
 def _separated(fitted: Fitted) -> bool:

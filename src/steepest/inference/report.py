@@ -12,6 +12,7 @@ from steepest.errors import InferenceError
 from steepest.inference.fitted import Fitted, Kind
 from steepest.inference.information import Estimation
 from steepest.inference.tied import Tied
+from steepest.messages.sentences import counted
 from steepest.training.parameter_vector import Matrix, Vector
 
 _WEAK = 0.1  # correlations below this are left out of the summary, as by lmfit
@@ -74,7 +75,7 @@ def card(found: Reported, level: float) -> Summary:
     tables = [facts_table("Fit", facts), _parameters(found, level)]
     if found.refusal is None and len(found.labels) > 1 and (rows := _correlations(found)):
         tables.append(SummaryTable("Correlations", (), rows, (1,)))
-    title = f"Uncertainty of {len(found.labels)} parameters, {found.fitted.kind.value}"
+    title = f"Uncertainty of {counted(len(found.labels), 'parameter')}, {found.fitted.kind.value}"
     return Summary(title, tuple(tables), None, tuple(notes(found)))
 
 
@@ -113,7 +114,7 @@ def _parameters(found: Reported, level: float) -> SummaryTable:
     if found.tied is not None:
         estimates, labels = np.concatenate([estimates, found.tied.values]), [*labels, *found.tied.labels]
     if found.refusal is not None:
-        rows = tuple((label, f"{value:.10g}") for label, value in zip(labels, estimates, strict=True))
+        rows = tuple((label, f"{value:z.10g}") for label, value in zip(labels, estimates, strict=True))
         return SummaryTable("Parameters", ("", "estimate"), rows, (1,))
     errors, q = found.errors, found.quantile(level)
     if found.tied is not None:
@@ -123,8 +124,8 @@ def _parameters(found: Reported, level: float) -> SummaryTable:
     for label, value, error in zip(labels, estimates, errors, strict=True):
         ratio = f"{value / error:.3f}" if error else "∞"
         share = f"{100 * error / abs(value):.2g} %" if error < _FAR * abs(value) else "> 1000 %"
-        ends = f"{value - q * error:.7g}", f"{value + q * error:.7g}"
-        made.append((label, f"{value:.10g}", f"{error:.5g}", ratio, *ends, share))
+        ends = f"{value - q * error:z.7g}", f"{value + q * error:z.7g}"
+        made.append((label, f"{value:z.10g}", f"{error:.5g}", ratio, *ends, share))
     return SummaryTable("Parameters", header, tuple(made), (1, 2, 3, 4, 5, 6))
 
 

@@ -22,6 +22,7 @@ from steepest.inference.likelihoods import Likelihood
 from steepest.inference.profiles import Profile, Profiles
 from steepest.inference.statistics import Statistics
 from steepest.inference.tied import Tied
+from steepest.messages.sentences import in_python
 from steepest.training.derivatives import Derivatives
 from steepest.training.parameter_vector import Matrix, Vector
 
@@ -79,7 +80,7 @@ class Uncertainty(Statistics, ReprMixin):
     ) -> None:  # fmt: skip
         squares = fitted.kind is Kind.SQUARES
         if robust is not None and robust not in _ROBUST:
-            raise InferenceError(f"robust is one of {', '.join(_ROBUST)}, not {robust!r}")
+            raise InferenceError(f"robust is one of {', '.join(_ROBUST)}, not {in_python(robust)}")
         if robust == "HC3" and not squares:
             raise InferenceError("HC3 is defined for least squares; choose HC0 or HC1 for a likelihood")
         if absolute_sigma and not squares:
@@ -193,7 +194,7 @@ class Uncertainty(Statistics, ReprMixin):
         Source: Bates and Watts 1988, chapter 6; Venzon and Moolgavkar 1988.
         """
         if method is not None and method not in _METHODS:
-            raise InferenceError(f"method is one of {', '.join(_METHODS)}, not {method!r}")
+            raise InferenceError(f"method is one of {', '.join(_METHODS)}, not {in_python(method)}")
         named = self.fitted.vector.named
         if method == "profile":
             ends = [self.profiles.interval(k, level) for k in range(len(self.labels))]

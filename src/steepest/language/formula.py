@@ -18,7 +18,7 @@ from steepest.expressions.operations import FUNCTIONS
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
-from steepest.language.syntax import error_at, grammar, read
+from steepest.language.syntax import error_at, grammar, read, with_products
 from steepest.messages.hints import nearest
 from steepest.messages.vocabulary import hint, ours
 
@@ -255,7 +255,8 @@ class _Builder:
         if operation is None:
             meant = hint("function", name, [*FUNCTIONS, DENSE]) or "; 'steepest ops' lists the functions"
             if name in self.data or name in RESERVED or (given and "steepest ops" in meant):
-                meant = f"; a product needs its '*': {name}*(…)"
+                whole = with_products(self.text, int(token.start_pos or 0) + len(token))
+                meant = f"; a product needs its '*': {whole or f'{name}*(…)'}"
             raise self.error(token, f"there is no function {name!r}{meant}")
         extra = given[operation.arity :]
         if len(given) < operation.arity or (extra and not operation.attributes) or len(extra) > operation.attributes:

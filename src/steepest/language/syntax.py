@@ -115,6 +115,30 @@ def _about_character(text: str, position: int) -> str:
     return f"the character {c!r} has no meaning in a formula"
 
 
+_BEGINNING = ("NAME", "NUMBER", "LPAR", "QUOTED", "ROOT")
+"""What begins a value: after another one, a '*' is missing."""
+_LONGEST = 80  # characters of a formula that a message repeats
+
+
+def with_products(text: str, position: int) -> str:
+    """Return a formula with a '*' at a position, and wherever else one is missing; empty if that does not mend it."""
+    from lark.exceptions import UnexpectedInput, UnexpectedToken
+
+    while len(text) <= _LONGEST:
+        text = f"{text[:position].rstrip()}*{text[position:]}"
+        try:
+            grammar().parse(text)
+        except UnexpectedToken as error:
+            if error.token.type not in _BEGINNING or "NAME" in (error.accepts or error.expected):
+                return ""
+            position = int(error.token.start_pos or 0)
+        except UnexpectedInput:
+            return ""
+        else:
+            return "" if "\n" in text else text.strip()
+    return ""
+
+
 def _unexpected(text: str, error: Any) -> FormulaError:
     token: Token = error.token
     names = error.accepts or error.expected
@@ -128,8 +152,9 @@ def _unexpected(text: str, error: Any) -> FormulaError:
     position = len(text.rstrip()) if at_end else int(token.start_pos or 0)
     found = "the end" if at_end else repr(str(token))
     hint = ""
-    if after_value and token.type in ("NAME", "NUMBER", "LPAR", "QUOTED", "ROOT"):
-        hint = "; write a product with '*'"
+    if after_value and token.type in _BEGINNING:
+        written = with_products(text, position)
+        hint = "; write a product with '*'" + (f": {written}" if written else "")
         if token.type == "NAME" and re.search(r"[^\W\d]\w*\s+$", text[:position]):
             hint += ", a name with blanks between backticks"
     if token.type == "COMPARISON" and after_value:

@@ -47,6 +47,26 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 4]}...{text[-1]}"
 
 
+def in_python(value: object) -> str:
+    """Return the repr of a value with plain numbers in place of NumPy's, whose own repr names their type.
+
+    >>> import numpy as np
+    >>> in_python([np.int64(0), "a"]), in_python({np.str_("b"): np.float64(0.5)})
+    ("[0, 'a']", "{'b': 0.5}")
+    """
+    return repr(_plain(value))
+
+
+def _plain(value: object, deep: int = 3) -> object:
+    if callable(plain := getattr(value, "tolist", None)):  # an array or a number of NumPy, which need not be loaded
+        return plain()
+    if deep and type(value) in (list, tuple, set):
+        return type(value)(_plain(each, deep - 1) for each in value)  # type: ignore[call-arg,attr-defined]
+    if deep and type(value) is dict:
+        return {_plain(key): _plain(each, deep - 1) for key, each in value.items()}
+    return value
+
+
 def line(error: BaseException) -> str:
     """Return the message of another library's error, shortened to one line."""
     text = " ".join(str(error).split()) or type(error).__name__
@@ -57,6 +77,15 @@ def listed(names: Iterable[str], most: int = 20) -> str:
     """Return the first names in quotation marks, and the number of further ones."""
     each = [shown(name) for name in names]
     return ", ".join(each[:most]) + (f" and {len(each) - most} more" if len(each) > most else "")
+
+
+def counted(number: int, noun: str, more: str = "") -> str:
+    """Return a number of things; the plural of the noun has an s, or is given.
+
+    >>> counted(1, "column"), counted(1200, "row"), counted(0, "class", "classes")
+    ('1 column', '1,200 rows', '0 classes')
+    """
+    return f"{number:,} {noun if number == 1 else more or noun + 's'}"
 
 
 def short(thing: object, most: int = _LONGEST_VALUE) -> str:

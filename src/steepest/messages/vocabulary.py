@@ -84,7 +84,7 @@ _WORDS = {
         "cosine": "cosine_annealing cosineannealing cosine_decay cosineannealinglr",
         "step": "step_lr steplr step_decay",
         "exponential": "exponential_decay exponentiallr",
-        "plateau": "reduce_on_plateau reducelronplateau reduce_lr_on_plateau",
+        "plateau": "adaptive reduce_on_plateau reducelronplateau reduce_lr_on_plateau",
         "warm-up": "warmup linear_warmup",
         "constant": "constant_schedule",
     },
@@ -101,6 +101,16 @@ _WORDS = {
         "log_softmax": "logsoftmax",
         "abs": "fabs absolute",
         "power": "pow",
+        "clip": "clamp clip_by_value",
+        "mod": "modulo remainder",
+        "normal_pdf": "norm_pdf dnorm gaussian_pdf",
+        "normal_cdf": "norm_cdf pnorm ndtr phi",
+        "hard_tanh": "hardtanh",
+        "hard_sigmoid": "hardsigmoid",
+        "hard_swish": "hardswish",
+        "arcsinh": "arsinh",
+        "arccosh": "arcosh",
+        "arctanh": "artanh",
     },
     "activation": {
         "linear": "identity none",
@@ -108,26 +118,21 @@ _WORDS = {
         "softplus": "log1pexp",
         "leaky_relu": "leakyrelu lrelu",
         "step": "heaviside unit_step threshold",
-        "z*sigmoid(z)": "silu swish",
-        "z*tanh(softplus(z))": "mish",
         "z/(1 + abs(z))": "softsign",
-        "max(z, 0) + expm1(min(z, 0))": "elu",
         "min(max(z, 0), 6)": "relu6",
-        "min(max(z, -1), 1)": "hardtanh hard_tanh",
+        "hard_tanh": "hardtanh",
+        "hard_sigmoid": "hardsigmoid",
+        "hard_swish": "hardswish",
         "z - tanh(z)": "tanhshrink",
         "exp": "exponential",
     },
 }
 _WRITTEN = {
-    "tan(x)": "sin(x)/cos(x)", "sinh(x)": "(exp(x) - exp(-x))/2", "cosh(x)": "(exp(x) + exp(-x))/2",
-    "sec(x)": "1/cos(x)", "csc(x)": "1/sin(x)", "cot(x)": "cos(x)/sin(x)", "exp2(x)": "2^x", "square(x)": "x^2",
-    "log2(x)": "log(x)/log(2)", "log10(x)": "log(x)/log(10)", "logit(x)": "log(x/(1 - x))",
-    "cbrt(x)": "sign(x)*abs(x)^(1/3)", "clip(x, a, b)": "min(max(x, a), b)",
-    "silu(x)": "x*sigmoid(x)", "swish(x)": "x*sigmoid(x)",
-    "mish(x)": "x*tanh(softplus(x))", "elu(x)": "max(x, 0) + expm1(min(x, 0))", "softsign(x)": "x/(1 + abs(x))",
+    "sec(x)": "1/cos(x)", "csc(x)": "1/sin(x)", "cot(x)": "cos(x)/sin(x)", "square(x)": "x^2",
+    "logit(x)": "log(x/(1 - x))", "coth(x)": "1/tanh(x)", "csch(x)": "1/sinh(x)", "softsign(x)": "x/(1 + abs(x))",
 }  # fmt: skip
-_FLAT = "floor ceil round argmax"
-_MISSING = "erf gamma lgamma asin arcsin acos arccos atan2"
+_FLAT = "argmax argmin"
+_MISSING = "gamma lgamma gammaln digamma beta bessel"
 _ANSWERS: dict[str, dict[str, str]] = {
     "package": {
         "st.gradient(cost) gives all derivatives, st.derive(cost, 'w') one line by line": "backward grad jacobian "
@@ -145,15 +150,10 @@ _ANSWERS: dict[str, dict[str, str]] = {
         **{f"{name} is not offered: its derivative is 0 almost everywhere": name for name in _FLAT.split()},
         **{f"{name} is not offered": name for name in _MISSING.split()},
         "the identity is written x": "identity linear",
-        "GELU needs erf, which is not offered; x*sigmoid(1.702*x) approximates it": "gelu",
     },
     "activation": {
-        "GELU needs erf, which is not offered; the formula z*sigmoid(1.702*z) approximates it": "gelu",
-        "write 1.0507*(max(z, 0) + 1.67326*expm1(min(z, 0)))": "selu",
         "write max(z, 0) + a*expm1(min(z/a, 0)) with a number for a": "celu",
         "its slope is a parameter; write leaky_relu, or max(0.25*z, z)": "prelu",
-        "write min(max(z/6 + 0.5, 0), 1)": "hard_sigmoid hardsigmoid",
-        "write z*min(max(z/6 + 0.5, 0), 1)": "hardswish hard_swish",
         "it has two inputs; write the product in the formula": "glu",
     },
     "optimiser": {
@@ -192,6 +192,9 @@ _ANSWERS: dict[str, dict[str, str]] = {
         "truncated distributions are not offered; write normal(0.1)": "truncated_normal",
         "write glorot, which is uniform, or normal(0.1)": "uniform",
         "equal weights stay equal under descent; write normal(0.1), or give start=": "ones",
+    },
+    "schedule": {
+        "it is not offered; exponential:0.95 decreases the rate by 5 % an epoch": "invscaling inverse_scaling optimal",
     },
     "setting": {
         "steepest runs on the processor; engine= chooses how": "device",
@@ -251,8 +254,8 @@ def ours(kind: str, word: str) -> str | None:
 def hint(kind: str, word: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: a hint by meaning if possible, else by spelling.
 
-    >>> hint("function", "tan", ["tanh"]), hint("function", "tahn", ["tanh"])
-    ('; tan(x) is written sin(x)/cos(x)', "; did you mean 'tanh'?")
+    >>> hint("function", "cot", ["cos"]), hint("function", "tahn", ["tanh"])
+    ('; cot(x) is written cos(x)/sin(x)', "; did you mean 'tanh'?")
     """
     known = list(known)  # iterated twice
     sentence = SENTENCES.get(kind, {}).get(_key(word))
@@ -301,7 +304,10 @@ def translated(
         if name is None and passed_on:
             name = word
         elif name is None:
-            raise TypeError(f"{who}() has no setting {word!r}{hint('setting', word, names)}")
+            said = hint("setting", word, names)
+            if "validation_fraction" in names:  # of estimators, which have no table to validate on
+                said = said.replace("validate=", "validation_fraction=")
+            raise TypeError(f"{who}() has no setting {word!r}{said}")
         if name in given or name in taken:
             raise TypeError(f"{who}() has {word!r} and {name!r}, which are the same; give one of them")
         given[name] = settings[word]

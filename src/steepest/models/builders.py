@@ -12,6 +12,7 @@ from steepest.errors import ModelError, TableError
 from steepest.expressions.expression import DATA, Shape, leaf
 from steepest.expressions.printing import quoted
 from steepest.language.formula import LIMITS, Limits
+from steepest.messages.sentences import in_python
 from steepest.messages.vocabulary import takes_aliases
 from steepest.models.model import Model
 from steepest.objectives.activations import Activation, function_of, written
@@ -110,7 +111,9 @@ def network(
     'z1 = X @ W1 + b1; y ~ softmax((z1*sigmoid(z1)) @ W2 + b2)'
     """
     if len(sizes) < 2 or any(not isinstance(size, int) or size < 1 for size in sizes):
-        raise ModelError(f"sizes are the numbers of inputs, hidden neurons and outputs, as [2, 3, 1], not {sizes!r}")
+        raise ModelError(
+            f"sizes are the numbers of inputs, hidden neurons and outputs, as [2, 3, 1], not {in_python(sizes)}"
+        )
     if target == "X":
         raise ModelError("the inputs are called X; give the target another name")
     each = [*_hidden(activation, len(sizes) - 2), output]

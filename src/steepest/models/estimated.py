@@ -67,7 +67,9 @@ class Estimated(Specification):
         moved = {name: value for name, value in self.params.items() if name not in numbers and name not in self.tied}
         restricted = Restricted(self, numbers, self.tied)
         model = restricted.others
-        return uncertainty_of(model, model.samples(table, na), moved, tied=restricted.expressions or None)
+        absolute = self.settings.get("absolute_sigma") is True  # of the command that saved the model
+        tied = restricted.expressions or None
+        return uncertainty_of(model, model.samples(table, na), moved, absolute_sigma=absolute, tied=tied)
 
     def bands(self, table: Any, level: float = 0.95, na: str = "error") -> Bands:
         """Return the prediction for every row of a table with its confidence and prediction bands.

@@ -39,7 +39,7 @@ from steepest.models.metadata import (
 from steepest.models.restricted import Restricted
 from steepest.objectives.costs import COSTS
 from steepest.objectives.diagnostics import rows_left_out
-from steepest.objectives.scaling import unscaled
+from steepest.objectives.scaling import slopes_of_unscaled, unscaled
 from steepest.storage import tensors as storage
 from steepest.tables.built_in import BUILT_IN
 from steepest.tables.samples import Samples
@@ -179,8 +179,8 @@ class Model(Estimated, ReprMixin):
         if optimiser != "auto":
             return settings, ""
         rows = source.rows if isinstance(source, Samples) else 0
-        batch, maximise, bounded = (settings.get(name) for name in ("batch", "maximise", "bounds"))
-        choice = choose_optimiser(self.prepared, rows, batch, bool(maximise), bool(bounded))
+        batch, maximise = settings.get("batch"), bool(settings.get("maximise"))
+        choice = choose_optimiser(self.prepared, rows, batch, maximise)
         return {**settings, "rate": choice.rate, "optimiser": choice.optimiser}, choice.why
 
     def unscaled(self) -> Model:
@@ -188,10 +188,11 @@ class Model(Estimated, ReprMixin):
 
         A weight w of a column with the mean μ and the standard deviation σ becomes w/σ, and μ·w/σ is taken from the
         bias; for a target with mean m and standard deviation s, the last weights and bias are multiplied by s and m is
-        added to the bias.
+        added to the bias. The covariance of the parameters is transformed likewise, which is exact, as the
+        transformation is linear; ``model.unscaled().parameter_errors`` has it, or says why there is none.
 
         Returns:
-            A model without a scale; a copy if this one has none.
+            A model without a scale; a copy if this one has none. Restrictions of the fit do not hold for it.
 
         Raises:
             ModelError: the model is not fitted, or its formula is not a weighted sum in each column with a scale.
@@ -205,7 +206,12 @@ class Model(Estimated, ReprMixin):
             raise ModelError("the model has no parameters yet; fit it first")
         found = copy(self)
         found.params = unscaled(self.prediction, self.target, self.scales, self.params)
-        found.scale, found.scales, found._prepared, found.run = None, {}, None, None
+        errors = self.parameter_errors
+        if errors.refusal is None and self.scales:
+            slopes = slopes_of_unscaled(self.prediction, self.target, self.scales)
+            errors = errors.transformed(self, slopes)
+        found.known_errors = (dict(found.params), errors)
+        found.scale, found.scales, found._prepared, found.run, found.tied = None, {}, None, None, {}
         return found
 
     def check(
@@ -319,6 +325,12 @@ class Model(Estimated, ReprMixin):
 
         export_model(self, path, to, dtype, optimiser)
 
+    def _diverged(self) -> bool:
+        """Return whether the parameters are those of a fit that diverged, not others that were set by hand."""
+        run = self.run
+        kept = run is not None and self.params.keys() == run.params.keys()
+        return run is not None and run.diverged and kept and all(v is run.params[k] for k, v in self.params.items())
+
     def card(self) -> Summary:
         """Return a summary: formula, cost, parameters, and the last descent if there was one."""
         cost = self.cost_name
@@ -330,11 +342,16 @@ class Model(Estimated, ReprMixin):
         tables = [facts_table("Model", facts)]
         if self.params:
             tables.append(values_table("Parameters", self.params))
-        title = f"{self.formula}, {'fitted' if self.params else 'not fitted yet'}"
         run = self.run
+        state = "diverged" if self._diverged() else "fitted" if self.params else "not fitted yet"
+        title = f"{self.formula}, {state}"
         if run is None:
             return Summary(title, tuple(tables), None, tuple(self.notes))
-        tables.append(facts_table("Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}")]))
+        tables.append(
+            facts_table(
+                "Last descent", [("cost", f"{run.cost:.10g}"), ("epochs", f"{run.epochs:,}"), ("stopped", run.message)]
+            )
+        )
         return Summary(title, tuple(tables), run.cost_plot(), (*self.notes, *run.warnings))
 
     def __repr__(self) -> str:

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from steepest.calculus.prepared import PreparedCost
 from steepest.errors import ModelError
 from steepest.expressions.expression import CONSTANT, Expression, toposort
 from steepest.expressions.operations import power
-from steepest.messages.hints import nearest
-from steepest.messages.sentences import listed
+from steepest.expressions.printing import quoted
+from steepest.messages.hints import closest, same_but_for_signs
+from steepest.messages.sentences import counted, listed
 
-_FLAT = ("step", "sign", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+_FLAT = (
+    "step",
+    "sign",
+    "floor",
+    "ceil",
+    "round",
+    "less",
+    "less_equal",
+    "greater",
+    "greater_equal",
+    "equal",
+    "not_equal",
+)
 
 
-def notes_on_names(root: Expression, columns: Sequence[str], what: str = "prediction") -> list[str]:
+def notes_on_names(
+    root: Expression, columns: Sequence[str], given: Collection[str] = (), what: str = "prediction"
+) -> list[str]:  # fmt: skip
     """Return sentences on parameters that were probably meant as one of these columns, or as the number e.
 
-    ``what`` is the root in messages.
+    Args:
+        root: the prediction.
+        columns: those that the formula does not use.
+        given: parameters that the user named as such.
+        what: the root in messages.
     """
-    folded = {column.casefold() for column in columns}
-    notes = [
-        f"{name!r} is not a column, so it is a parameter{nearest(name, columns)}"
-        for name in root.parameters
-        # Short names are alike by chance, unless they differ in capitals only.
-        if (len(name) > 3 or name.casefold() in folded) and name not in columns and nearest(name, columns)
-    ]
+    notes = []
+    for name in root.parameters:
+        meant = None if name in columns or name in given else _meant(name, columns)
+        if meant is not None:
+            written = "" if quoted(meant) == meant else ", written in backquotes"
+            notes.append(f"{name!r} is not a column, so it is a parameter; did you mean {meant!r}{written}?")
     if columns and root.parameters and not root.data:
         notes.append(f"the {what} uses no column of the table, which has {listed(columns, 8)}")
     if any(node.operation is power and node.args[0].name == "e" for node in toposort([root]) if node.args):
@@ -33,10 +51,15 @@ def notes_on_names(root: Expression, columns: Sequence[str], what: str = "predic
     return notes
 
 
+def _meant(name: str, columns: Sequence[str]) -> str | None:
+    """Return the column that a name probably means; short names are alike by chance, unless only signs differ."""
+    return closest(name, columns) if len(name) > 3 else same_but_for_signs(name, columns)
+
+
 def rows_left_out(dropped: int, rows: int) -> str:
     """Return a sentence on the rows that ``na="drop"`` left out."""
     verbs = ("has", "was") if dropped == 1 else ("have", "were")
-    return f"{dropped} of {rows} rows {verbs[0]} a missing value and {verbs[1]} left out"
+    return f"{dropped} of {counted(rows, 'row')} {verbs[0]} a missing value and {verbs[1]} left out"
 
 
 def refuse_flat(prepared: PreparedCost, what: str = "model", done: str = "trained") -> None:

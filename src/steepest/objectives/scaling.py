@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,6 +108,28 @@ def unscaled(
             found[_weight(prediction, term)] *= float(scale.deviation)
         found[bias] = found[bias] * float(scale.deviation) + float(scale.mean)
     return {name: value[()] for name, value in found.items()}
+
+
+def slopes_of_unscaled(
+    prediction: Expression, target: Expression, scales: Mapping[str, Scale]
+) -> NDArray[np.float64]:  # fmt: skip
+    """Return the partial derivatives of the parameters after :func:`unscaled` by those before, ``(p, p)``.
+
+    They are numbers: the transformation is linear but for a constant, the mean of the target.
+    """
+    linear = {
+        name: replace(scale, mean=scale.mean * 0) if name == target.name else scale for name, scale in scales.items()
+    }
+    shapes = {node.name: node.shape for node in leaves([prediction]) if node.operation is PARAMETER}
+    edges = np.cumsum([0, *(math.prod(shape) for shape in shapes.values())])
+
+    def after(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+        parts = zip(shapes.items(), edges, edges[1:], strict=False)
+        found = unscaled(prediction, target, linear, {name: flat[a:b].reshape(shape) for (name, shape), a, b in parts})
+        return np.concatenate([np.ravel(found[name]) for name in shapes])
+
+    count = int(edges[-1])
+    return np.stack([after(unit) for unit in np.eye(count)], axis=1)
 
 
 def obstacle(prediction: Expression, target: Expression, scales: Mapping[str, Scale]) -> str:

@@ -18,6 +18,7 @@ from steepest.errors import FormulaError, ModelError
 from steepest.expressions.expression import DATA, Expression, leaves, substitute
 from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import counted
 from steepest.messages.vocabulary import takes_aliases
 from steepest.objectives.costs import WEIGHT, Cost, Objective, check_targets
 from steepest.objectives.diagnostics import notes_on_names, refuse_flat
@@ -207,8 +208,8 @@ class Specification(Scaled):
         for node in leaves([self.prediction, self.target]):
             if node.name in blocks and node.shape != (len(blocks[node.name]),):
                 raise ModelError(
-                    f"the block {node.name!r} has {len(blocks[node.name])} columns of {opened.source}, but the model "
-                    f"needs the shape {node.shape}; change features or the model's sizes"
+                    f"the block {node.name!r} has {counted(len(blocks[node.name]), 'column')} of {opened.source}, but "
+                    f"the model needs the shape {node.shape}; change features or the model's sizes"
                 )
         for name in self.target.data:
             if any(name in block for block in blocks.values()):

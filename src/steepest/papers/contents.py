@@ -228,7 +228,10 @@ def _again(experiment: Experiment) -> list[doc.Block]:
     if experiment.run is None:
         return [doc.Heading(("The same in Python",)), doc.Code("\n".join([*lines, "print(model.cost)"]))]
     how = dict(experiment.settings)
-    if how.get("optimiser") is None:
+    if ", as " in experiment.run.optimiser:  # chosen by the cost, with other starts where the first leads nowhere
+        how |= {"optimiser": "auto"}
+        how.pop("rate", None)
+    elif how.get("optimiser") is None:
         how.setdefault("rate", 0.1)  # of st.descend, as fit alone would choose an optimiser
     settings = [f"{name}={value!r}" for name, value in how.items()]
     if experiment.na != "error":

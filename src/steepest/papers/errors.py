@@ -44,10 +44,18 @@ def _sentence(text: str) -> str:
 
 def _how(found: Uncertainty) -> Inlines:
     """State what the standard errors are, and by which distribution the intervals are made."""
+    absolute = (
+        "from the covariance of least squares with absolute standard deviations of the samples, the inverse of the "
+        "Gauss–Newton matrix"
+    )
     what = (
-        "from the covariance of least squares, the residual variance times the inverse of the Gauss–Newton matrix"
-        if found.method == "t"
-        else "from the inverse of the observed information, the second derivatives of the negative log-likelihood"
+        absolute
+        if found.absolute_sigma
+        else (
+            "from the covariance of least squares, the residual variance times the inverse of the Gauss–Newton matrix"
+            if found.method == "t"
+            else "from the inverse of the observed information, the second derivatives of the negative log-likelihood"
+        )
     )
     freedom = f"{found.degrees_of_freedom:g} degrees of freedom"
     by = f"Student's t with {freedom}" if found.method == "t" else "the normal distribution"

@@ -39,6 +39,7 @@ _SETTINGS = (
     "rate", "epochs", "optimiser", "batch", "seed", "gradient", "step", "engine", "dtype", "maximise", "tolerance",
     "initial", "validate", "patience",
 )  # fmt: skip
+_OF_FITS = ("bounds", "fixed", "tied", "restarts")  # settings of Model.fit that one of a file cannot have
 _MOST_EPOCHS, _MOST_SECONDS = 10**9, 60.0  # of a training whose settings a file brings
 _KINDS = {"schedule": str, "engine": str, "dtype": str, "gradient": str, "maximise": bool}
 _GIVE = "give rate and epochs"
@@ -133,18 +134,18 @@ class Experiment:
 
 def _uncertainty(model: Specification, samples: Samples, run: Descent, bounds: Any) -> Uncertainty | None:
     """Return the uncertainty of the parameters of a run; None if it diverged, or if rows were held out."""
+    if run.diverged or run.held_out is not None:
+        return None
     if run.uncertain is not None:
         found: Uncertainty = run.uncertainty()
         return found
-    if run.diverged or run.held_out is not None:
-        return None
     return uncertainty_of(model, samples, run.params, bounds=bounds)
 
 
 def known_settings(model: Specification) -> tuple[dict[str, Any], Mapping[str, ArrayLike] | None]:
     """Return how a model was trained and from where: the arguments of ``fit``, or of the command that saved it."""
     if model.fitted:
-        given = {name: value for name, value in model.fitted.items() if name in _SETTINGS}
+        given = {name: value for name, value in model.fitted.items() if name in (*_SETTINGS, *_OF_FITS)}
         return given, model.fitted.get("start")
     saved = {name: value for name, value in model.settings.items() if name in _SETTINGS and value not in (None, False)}
     start, schedule, epochs = (model.settings.get(name) for name in ("start", "schedule", "epochs"))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import ModelError
+from steepest.messages.sentences import in_python
 
 Array = NDArray[np.float64]
 ClassWeight = Literal["balanced"] | Mapping[Any, float]
@@ -21,11 +22,13 @@ def check_class_weight(given: object) -> None:
     if given is None or (isinstance(given, str) and given == "balanced"):
         return
     if not isinstance(given, Mapping) or not given:
-        raise ModelError(f"class_weight is 'balanced' or a dict such as {{0: 1, 1: 5}}, not {given!r}")
+        raise ModelError(f"class_weight is 'balanced' or a dict such as {{0: 1, 1: 5}}, not {in_python(given)}")
     for label, weight in given.items():
         for what, number in (("class", label), ("weight", weight)):
             if not isinstance(number, numbers.Real) or not math.isfinite(number):
-                raise ModelError(f"class_weight has the {what} {number!r}; classes and weights are finite numbers")
+                raise ModelError(
+                    f"class_weight has the {what} {in_python(number)}; classes and weights are finite numbers"
+                )
         if weight < 0:
             raise ModelError(f"class_weight gives the class {label:g} the weight {weight:g}; weights are 0 or more")
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.errors import TableError
-from steepest.messages.sentences import line, listed, shown
+from steepest.messages.sentences import counted, line, listed, shown
 from steepest.storage.reading import UnreadableFileError, read_file
 from steepest.tables.built_in import BUILT_IN
 from steepest.tables.cells import as_text, written
@@ -113,7 +113,7 @@ class Table:
         missing = np.zeros(self.rows, dtype=bool)
         for name, array in arrays.items():
             if len(array) != self.rows:
-                what = f"column {name!r} has {len(array)} rows and the table has {self.rows}"
+                what = f"column {name!r} has {counted(len(array), 'row')} and the table has {self.rows}"
                 remedy = "the file is damaged or was changed while it was read; open it again"
                 raise TableError(f"{self.source}: {what}; {remedy}")
             missing |= _missing(name, array, self.source, na)
@@ -212,7 +212,9 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
     first, rows = next(iter(lengths.items()))
     for name, length in lengths.items():
         if length != rows:
-            raise TableError(f"{source}: column {first!r} has {rows} rows and {name!r} has {length}; make them equal")
+            raise TableError(
+                f"{source}: column {first!r} has {counted(rows, 'row')} and {name!r} has {length}; make them equal"
+            )
     return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source),
                  texts=lambda name: [*map(as_text, np.asarray(columns[name], object).tolist())])  # fmt: skip
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from steepest.errors import ValuesError
 from steepest.expressions.expression import DATA, Expression, check_names
 from steepest.messages.hints import nearest
+from steepest.messages.sentences import counted
 
 Array = NDArray[Any]
 
@@ -101,7 +102,8 @@ def _common(lengths: Mapping[str, int]) -> int:
     for name, length in others:
         if length != rows:
             raise ValuesError(
-                f"the data columns {first!r} and {name!r} have {rows} and {length} samples; give each the same number"
+                f"the data columns {first!r} and {name!r} have {rows} and {counted(length, 'sample')}; give each "
+                "the same number"
             )
     if rows == 0:
         raise ValuesError("the data columns hold no samples; at least one is needed")

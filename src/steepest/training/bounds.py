@@ -50,6 +50,16 @@ def read_bounds(given: Mapping[str, Any] | None, cost: Expression) -> Bounds:
     return tuple(found)
 
 
+def rounded(bounds: Bounds, dtype: str) -> Bounds:
+    """Return bounds in a precision, so that a parameter at one of them equals it.
+
+    >>> rounded((("w", 0.0, 0.7),), "float32")
+    (('w', 0.0, 0.699999988079071),)
+    """
+    kind = np.dtype(dtype).type
+    return tuple((name, float(kind(low)), float(kind(high))) for name, low, high in bounds)
+
+
 def within(bounds: Bounds, params: Params, given: Mapping[str, Any] | None) -> Params:
     """Return parameters with those that were drawn moved within the bounds: reflected at an end, or to the middle.
 

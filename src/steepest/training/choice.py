@@ -9,6 +9,7 @@ from steepest.calculus.layers import find_layers
 from steepest.calculus.prepared import PreparedCost
 from steepest.expressions import operations as op
 from steepest.expressions.expression import PARAMETER, Expression, toposort
+from steepest.messages.sentences import counted
 from steepest.training.optimisers import LBFGS, Optimiser, SecondOrder, adam, lbfgs, lm, newton
 from steepest.training.residuals import squares_of
 
@@ -56,9 +57,7 @@ def is_network(cost: Expression) -> bool:
     return any(below.operation.activation and below.parameters for arg in weighted for below in toposort([arg]))
 
 
-def choose_optimiser(
-    prepared: PreparedCost, rows: int, batch: int | None = None, maximise: bool = False, bounded: bool = False
-) -> Choice:
+def choose_optimiser(prepared: PreparedCost, rows: int, batch: int | None = None, maximise: bool = False) -> Choice:
     """Return the optimiser for a cost over a number of rows.
 
     Sums of squares are minimised by Levenberg–Marquardt, other smooth costs of few parameters by Newton's method,
@@ -81,7 +80,5 @@ def choose_optimiser(
     kinks = any(node.operation.kinks and node.parameters for node in toposort([cost]))
     if small and count <= MOST_PARAMETERS["newton"] and not kinks:
         return Choice(newton(), 1.0, "newton, as the cost is smooth and has few parameters")
-    why = "has kinks" if kinks else f"has {count} parameters"
-    if bounded:
-        return Choice(adam(), _ADAM_RATE, f"adam at the rate {_ADAM_RATE}, as the cost {why} and there are bounds")
+    why = "has kinks" if kinks else f"has {counted(count, 'parameter')}"
     return Choice(lbfgs(), 1.0, f"lbfgs, as the cost {why}")

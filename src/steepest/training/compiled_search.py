@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.calculus.program import Program, lower
 from steepest.engines.step import DescentState, Params, Rate, Record, Step, Stop, StoppingRules
-from steepest.training.line_search import MOVES, RATE_FOUND
+from steepest.training.line_search import IDLE, MOVES, RATE_FOUND
 from steepest.training.parameter_vector import ParameterVector
 
 MOST_PARAMETERS = 10_000
@@ -99,7 +99,7 @@ class CompiledSearch:
         sizes = np.array([len(flat), self._length, len(kept), most, state.epoch > 0, 0, 0], np.int64)
         numbers = np.array([
             self._sign, rules.divergence_threshold, rules.tolerance, rules.gradient_tolerance, state.last, math.nan,
-            params.get(RATE_FOUND, self._first / 2), self._first,
+            params.get(RATE_FOUND, self._first / 2), self._first, params.get(IDLE, 0.0),
         ])  # fmt: skip
         self._call(
             self._method, self._numbers.words, self._columns, sizes, numbers, flat, self._moves, self._costs,
@@ -107,9 +107,11 @@ class CompiledSearch:
         )  # fmt: skip
         known, done, stop = int(sizes[2]), int(sizes[5]), self._ends[int(sizes[6])]
         memory: Params = {MOVES: self._moves[:known].copy()} if self._length else {RATE_FOUND: np.float64(numbers[6])}
+        if done and numbers[8]:
+            memory[IDLE] = np.float64(numbers[8])
         after = {
             **self._vector.named(flat),
-            **(memory if done else {name: params[name] for name in memory if name in params}),
+            **(memory if done else {name: params[name] for name in (*memory, IDLE) if name in params}),
         }
         return self._counted(state, after, done, stop, float(numbers[5]), rules, record)
 

@@ -170,7 +170,10 @@ def descend(
             def alone(each: Params, how: Settings, shown: Progress | None) -> Descent:
                 own = loop if loop.callbacks is None else ready.loop(on_epoch, each)  # callbacks belong to one descent
                 own.settings = how
-                return own.run(each, shown)
+                run = own.run(each, shown)
+                if not run.diverged:
+                    own.lowest = min(own.lowest, settings.sign * run.cost)
+                return run
 
             run = sequential(initials, alone, settings, on_progress)
     return ready.judged(replace(run, engine=ready.engine.name, held_out=rows_out, optimiser=settings.solver.name))

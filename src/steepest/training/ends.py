@@ -52,9 +52,9 @@ NEAR = 1e-6
 MOST_PARAMETERS, MOST_NUMBERS = 200, 20_000_000  # of the Jacobian: about a second of arithmetic
 _MOST_SECOND = 2_000_000  # parameters times rows of a Hessian matrix, which takes the time of as many gradients
 _FLAT = 1e-10  # of the largest curvature; below, a direction counts as flat
-_LOST = 1e-6  # share of its effect at the start, from which on a parameter may be called dead
+LOST = 1e-6  # share of its effect at the start, from which on a parameter may be called dead
 _NOISY = 0.1  # error of a curvature relative to that of Gauss–Newton, from which on it is not used
-_ROUNDINGS = 16  # errors of a rounding in a residual; formulas have about as many operations
+ROUNDINGS = 16  # errors of a rounding in a residual; formulas have about as many operations
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Examined:
         moving: the parameter that a Newton step moves most, in its own scale.
         separated: whether the dead parameters are those of a generalised linear model, which has no other minimum.
         kinks: whether the cost has kinks, at which a minimum may be without these derivatives showing it.
+        at_least: whether the share is a lower bound.
+        undecided: why the derivatives do not say whether the descent has converged; empty if they do.
     """
 
     share: float
@@ -80,6 +82,8 @@ class Examined:
     moving: str = ""
     kinks: bool = False
     separated: bool = False
+    at_least: bool = False
+    undecided: str = ""
 
 
 @np.errstate(all="ignore")
@@ -126,7 +130,7 @@ def _of_squares(
     if model is None or not math.isfinite(squares):
         return None
     model = model.sloping(whole.exact_gradient(flat))
-    floor = (_ROUNDINGS * eps) ** 2 * _squared_sizes(prepared, whole, data, rows, terms, flat)
+    floor = (ROUNDINGS * eps) ** 2 * squared_sizes(prepared, whole, data, rows, terms, flat)
     left_out = _left_out(prepared, data, rows)
     if not left_out.is_linear and len(flat) * rows > _MOST_SECOND:
         return None
@@ -135,7 +139,7 @@ def _of_squares(
     sizes = _sizes(flat, begun)
     slopes_squared = np.linalg.norm(jacobian, axis=0) ** 2 + np.abs(np.diag(second))
     before = np.linalg.norm(whole.jacobian(begun), axis=0) ** 2
-    alive = (_times(slopes_squared, sizes**2) > floor) | (slopes_squared > _LOST**2 * before)
+    alive = (_times(slopes_squared, sizes**2) > floor) | (slopes_squared > LOST**2 * before)
     moving = whole.free(flat, jacobian.T @ whole.values(flat))
     dead = tuple(label for label, each in zip(whole.labels, alive | ~moving, strict=True) if not each)
     alive &= moving
@@ -203,9 +207,9 @@ def _bent(model: Quadratic, second: Matrix) -> tuple[Matrix, bool]:
     return (found if np.isfinite(found).all() and noise < _NOISY else identity), down
 
 
-def _squared_sizes(
-    prepared: PreparedCost, whole: Residuals, data: Mapping[str, Any], rows: int, terms: tuple[SquaredTerm, ...],
-    flat: Vector,
+def squared_sizes(
+    prepared: PreparedCost, whole: Residuals | Derivatives, data: Mapping[str, Any], rows: int,
+    terms: tuple[SquaredTerm, ...], flat: Vector,
 ) -> float:  # fmt: skip
     """Return Σ v·(|a| + |b|)² for residuals a − b: what round-off of the residuals is relative to."""
     if "sizes" not in prepared.cache:
@@ -247,7 +251,7 @@ def _of_any(
     model = whole.model(flat, np.zeros(len(flat)))
     if model is None:
         return None
-    size = _cost_size(prepared, whole, data, rows, flat)
+    size = cost_size(prepared, whole, data, rows, flat)
     if size == 0 and not (model.curvatures < 0).any():
         return Examined(0.0, exact=True)  # every term has underflowed
     size = size or float(np.finfo(float).tiny)
@@ -263,7 +267,7 @@ def _of_any(
     diagonal = np.abs((model.axes.T**2) @ h) * model.scales**2
     slopes = np.abs(g @ model.axes) * model.scales
     alive = _times(slopes, sizes) + _times(diagonal, sizes**2) > CONVERGED_BELOW * size
-    alive |= diagonal > _LOST * np.abs(np.diag(whole.hessian(whole.flat(start))))
+    alive |= diagonal > LOST * np.abs(np.diag(whole.hessian(whole.flat(start))))
     step = np.where(flat_axes, 0.0, g / np.where(flat_axes, 1.0, np.abs(h))) @ model.axes
     moving = whole.free(flat, whole.gradient(flat))
     dead = tuple(label for label, each in zip(whole.labels, alive | ~moving, strict=True) if not each)
@@ -274,7 +278,7 @@ def _of_any(
     )
 
 
-def _cost_size(prepared: PreparedCost, whole: Derivatives, data: Mapping[str, Any], rows: int, flat: Vector) -> float:
+def cost_size(prepared: PreparedCost, whole: Derivatives, data: Mapping[str, Any], rows: int, flat: Vector) -> float:
     """Return |cost|, or a thousandth of the sum of the sizes of its terms where these cancel."""
     if "terms' sizes" not in prepared.cache:
         prepared.cache["terms' sizes"] = compile_expressions([_term_sizes(prepared.stable)], "float64")
@@ -328,8 +332,16 @@ def reason_of(stop: str, examined: Examined | None) -> Reason:
     )
 
 
-def message_of(reason: Reason, stop: str, message: str, epochs: int, examined: Examined | None) -> str:
-    """Return the sentence about an end; ``message`` is that of the loop about what stopped it."""
+def message_of(
+    reason: Reason, stop: str, message: str, epochs: int, examined: Examined | None, advice: str = ""
+) -> str:
+    """Return the sentence about an end.
+
+    Args:
+        reason, stop, epochs, examined: of the end.
+        message: the sentence of the loop about what stopped it.
+        advice: what to do about parameters without effect, if another start does not help.
+    """
     if stop == Stop.INTERRUPTED and reason is Reason.STOPPED:
         return message
     ran = f"{epochs} epoch{'s'[epochs == 1 :]}"
@@ -338,43 +350,37 @@ def message_of(reason: Reason, stop: str, message: str, epochs: int, examined: E
         return f"converged after {ran}: " + ("the cost is as small as its round-off" if examined.exact else bar)
     if reason is Reason.PLATEAU and examined is not None:
         if examined.dead:
-            names, verb = _listed(examined.dead), "has" if len(examined.dead) == 1 else "have"
-            why = f"{names} {verb} no effect there, so that no step changes {'it' if verb == 'has' else 'them'}"
+            them = "it" if len(examined.dead) == 1 else "them"
+            why = f"{listed(examined.dead)} {have(examined.dead)} no effect there, so that no step changes {them}"
         else:
             why = "the cost has no slope there but curves downwards, a saddle"
-        return f"ended on a plateau after {ran}: {why}; choose another start"
+        return f"ended on a plateau after {ran}: {why}; {advice or 'choose another start'}"
     if stop == Stop.VALIDATION:
         return message  # the minimum of another cost was looked for
     if reason in (Reason.BUDGET, Reason.STALLED, Reason.STOPPED) and examined is not None:
         if examined.kinks and reason is Reason.STALLED:
             return f"{message}; whether this is a minimum is not decided, as the cost has kinks"
+        if examined.undecided:
+            return f"{message}; whether this has converged is not decided: {examined.undecided}"
         moving = f", moving {examined.moving} most" if examined.moving else ""
-        return f"{message}; not converged: a Newton step would lower the cost{_gain(examined.share)}{moving}"
+        return f"{message}; not converged: a Newton step would lower the cost{_gain(examined)}{moving}"
     return message
 
 
-def undetermined(examined: Examined) -> str:
-    """Return the warning that some parameters are not determined; an empty text if all are."""
-    if examined.separated:
-        return (
-            f"the parameters {_listed(examined.dead)} have no effect any more, as the classes are separated: larger "
-            "values give the same cost"
-        )
-    if not examined.free:
-        return ""
-    return (
-        f"the parameters {_listed(examined.free)} are not determined, as other values of them together give the same "
-        "cost; fix one, or leave a term out of the formula"
-    )
-
-
-def _gain(share: float) -> str:
+def _gain(examined: Examined) -> str:
     """Return by how much a step lowers the cost; nothing where it predicts more than there is."""
+    share, least = examined.share, "at least " * examined.at_least
     if share >= 1:
         return ""
-    return f" by {share:.1e} of it" if share < 1e-3 else f" by {min(100 * share, 99):.2g} %"
+    return f" by {least}{share:.1e} of it" if share < 1e-3 else f" by {least}{min(100 * share, 99):.2g} %"
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def have(names: tuple[str, ...]) -> str:
+    """Return the verb for one name or several."""
+    return "has" if len(names) == 1 else "have"
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Return names as part of a sentence."""
     shown = [*names[:3], f"{len(names) - 3} others"] if len(names) > 4 else list(names)
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

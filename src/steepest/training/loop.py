@@ -64,6 +64,7 @@ class Loop:
         self.runner, self.settings, self.names, self.rows = runner, settings, names, rows
         self.suggest, self.callbacks, self.resume = suggest, callbacks, resume
         self.first = 0.0
+        self.lowest = math.inf  # cost of other restarts, −1 times it to climb; the path of a worse one is not kept
         self.resumed: int | None = None
 
     def run(self, params: Params, progress: Progress | None) -> Descent:
@@ -153,7 +154,9 @@ class Loop:
         if progress is not None:
             progress(epoch, self.settings.epochs, value)
         optimiser_state = {name: array for name, array in params.items() if self.names and name not in self.names}
-        history, path = [*record.history(epoch), (epoch, value)], self._path(record, start, params, epoch)
+        may_be_best = stop == "diverged" or self.settings.sign * value < self.lowest
+        history = [*record.history(epoch), (epoch, value)]
+        path = self._path(record, start, params, epoch) if may_be_best else []
         validation, best_epoch = None, None
         if self.callbacks is not None and self.callbacks.validation_costs:
             validation = self.callbacks.validation_costs

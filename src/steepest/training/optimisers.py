@@ -212,12 +212,15 @@ class LBFGS:
     """L-BFGS: a quasi-Newton direction from the last updates, and a line search for the strong Wolfe conditions.
 
     Every trial needs the cost of the whole table, so there are no batches. The rate is the first trial of the first
-    epoch only.
+    epoch only. With bounds, the direction comes from the curvatures of the parameters that are free, and the search
+    goes along the direction projected to the bounds. A descent is stalled if no step lowers the cost, or if in three
+    epochs in a row the direction d predicts a decrease ½ |gᵀd| below the last digit of the cost.
 
     Attributes:
         memory: the number of updates that are remembered.
 
-    Source: Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5, with 3.5 and 3.6 for the line search.
+    Source: Nocedal 1980; Nocedal and Wright 2006, algorithms 7.4 and 7.5, with 3.5 and 3.6 for the line search;
+    Bertsekas 1982 for bounds.
     """
 
     memory: int = 10

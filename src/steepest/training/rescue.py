@@ -26,15 +26,22 @@ _SPREADS = (
 _WIDE = 8.0  # in every fourth start whose size is not known: times in microseconds and frequencies in terahertz
 
 
-def other_starts(start: Mapping[str, Any], seed: int, drawn: Collection[str] = ()) -> list[Params]:
+def other_starts(
+    start: Mapping[str, Any], seed: int, drawn: Collection[str] = (), magnitudes: Mapping[str, float] | None = None
+) -> list[Params]:
     """Return starts at which each parameter is multiplied by a positive factor from a log-normal distribution.
 
     The unit of a parameter then does not matter, and its sign, which formulas often need, is kept. Where it is 0, it is
     drawn from a normal distribution. Parameters whose first value was drawn have no size and sign to keep: they begin
-    at 1, as is usual where nothing is known, and are near 1 in every second of the others.
+    at 1, as is usual where nothing is known, and are near 1 in every second of the others; or at their magnitude and
+    near it, if the units of columns tell it.
     """
     rng = np.random.default_rng([seed, STARTS])
-    ones = {name: np.ones(np.shape(value))[()] if name in drawn else value for name, value in start.items()}
+    known = magnitudes or {}
+    ones = {
+        name: np.full(np.shape(value), known.get(name, 1.0))[()] if name in drawn else value
+        for name, value in start.items()
+    }
     found: list[Params] = [ones] if drawn else []
     for k in range(len(found), STARTS):
         spread = _SPREADS[k % len(_SPREADS)] if not drawn or k % 4 else _WIDE
@@ -49,7 +56,7 @@ def other_starts(start: Mapping[str, Any], seed: int, drawn: Collection[str] = (
 
 def rescued(
     first: Descent, descend: Callable[[Params], Descent], seed: int, drawn: Collection[str] = (), poor: str = "",
-    maximise: bool = False,
+    magnitudes: Mapping[str, float] | None = None, maximise: bool = False,
 ) -> Descent:  # fmt: skip
     """Return the converged descent of lowest cost among other starts, if it is lower than the first one's; else that.
 
@@ -59,10 +66,11 @@ def rescued(
         seed: the seed of the other starts.
         drawn: the parameters whose start was drawn.
         poor: why a descent that converged is of no use.
+        magnitudes: of parameters whose start was drawn, by the units of columns.
         maximise: whether the highest cost is the best.
     """
     best, sign = first, -1 if maximise else 1
-    for start in other_starts(first.start, seed, drawn):
+    for start in other_starts(first.start, seed, drawn, magnitudes):
         try:
             run = descend(start)
         except StartError:
@@ -75,6 +83,6 @@ def rescued(
     if best is first:
         return first
     converged = first.reason is Reason.CONVERGED
-    end = f"was {poor}" if converged else f"did not converge ({first.reason}, cost {first.cost:.6g})"
+    end = f"was {poor}" if converged and poor else f"did not converge ({first.reason}, cost {first.cost:.6g})"
     how = f"from {'a drawn' if drawn else 'the given'} start the fit {end}"
     return replace(best, warnings=[*best.warnings, f"{how}; this is the best of {STARTS} others"])

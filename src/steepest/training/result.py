@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.display.axes import CostPlot, cost_plot
-from steepest.display.summaries import ReprMixin, Summary, facts_table, value_text, values_table
+from steepest.display.cost_plot import CostPlot, cost_plot
+from steepest.display.summaries import MOST_ROWS, ReprMixin, Summary, facts_table, value_text, values_table
 from steepest.engines.step import Params
 from steepest.errors import InferenceError
+from steepest.messages.sentences import counted
 from steepest.training.ends import Reason
 
 
@@ -46,8 +47,9 @@ class Descent(ReprMixin):
         validation: rows (epoch, cost of the validation rows), if there were any.
         best_epoch: the epoch of the lowest validation cost, whose parameters these are; None without ``patience``.
         memory: the optimiser's state, with which another descent can continue.
-        newton_decrement: how far the cost would still fall by a step of Newton's method, as a share of it; None if that
-            is not known.
+        newton_decrement: how far the cost would still fall by a step of Newton's method, as a share of it; of more than
+            200 parameters a lower bound, unless it has converged; None if that is not known.
+        undetermined: the parameters that can change together at a converged end without changing the cost.
         fixed: the parameters that kept a number, by name.
         tied: the expressions of the parameters that are tied to others, by name.
         optimiser: its name, or what was chosen for the cost and why.
@@ -77,6 +79,7 @@ class Descent(ReprMixin):
     resumed: int | None = None
     newton_decrement: float | None = None
     optimiser: str = ""
+    undetermined: tuple[str, ...] = ()
     fixed: Params = field(default_factory=dict)
     tied: dict[str, str] = field(default_factory=dict)
     uncertain: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
@@ -164,18 +167,28 @@ class Descent(ReprMixin):
     def card(self) -> Summary:
         """Return a summary: facts, parameters, cost by epoch."""
         facts = [("cost", f"{self.cost:.10g}"), ("epochs", f"{self.epochs:,} in {self.seconds:.2g} s")]
-        facts += [("stopped", self.message), ("engine", self.engine)]
+        facts += [("reason", str(self.reason)), ("stopped", self.message)]
+        facts += [("optimiser", self.optimiser)] if self.optimiser else []
+        facts.append(("engine", self.engine))
         if self.validation:
             facts.append(("lowest validation cost", f"{min(cost for _, cost in self.validation):.10g}"))
         if self.restarts is not None:
             facts.append(("starts", f"{len(self.restarts):,}; this is the best"))
+        kept = [(name, counted(len(rows), "row")) for name, rows in (("history", self.history), ("path", self.path))]
+        facts.append(("kept", ", ".join(f"{name} with {rows}" for name, rows in kept)))
         tables = (facts_table("Descent", facts), values_table("Parameters", self.params))
-        title = f"Cost {self.cost:.6g} after {self.epochs:,} epochs"
+        title = f"Cost {self.cost:.6g} after {counted(self.epochs, 'epoch')}{', diverged' * self.diverged}"
         return Summary(title, tables, self.cost_plot(), tuple(self.warnings))
 
+    def __repr__(self) -> str:
+        """Return the summary without its curve: ``history`` and ``path`` have thousands of rows."""
+        return replace(self.card(), plot=None).text(most=MOST_ROWS)
+
     def __str__(self) -> str:
-        values = ", ".join(f"{name} = {value_text(value)}" for name, value in self.params.items())
-        return "\n".join([f"cost {self.cost:.10g}; {self.message}", values, *self.warnings])
+        values = [f"{name} = {value_text(value)}" for name, value in self.params.items()]
+        arrays = any(np.ndim(value) for value in self.params.values())
+        lines = values if arrays else [", ".join(values)]
+        return "\n".join([f"cost {self.cost:z.10g}; {self.message}", *lines, *self.warnings])
 
 
 @dataclass(frozen=True)

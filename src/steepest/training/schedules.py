@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import DescentError
-from steepest.messages.hints import nearest
 from steepest.messages.numbers import positive, share, whole
 from steepest.messages.registry import Registry
+from steepest.messages.sentences import in_python
+from steepest.messages.vocabulary import hint, ours
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,7 +150,7 @@ def plateau(rate: float, factor: float = 0.5, patience: float = 10, threshold: f
     _positive("rate", rate), _positive("factor", factor), whole("patience", patience, 1, DescentError)
     _share("threshold", threshold)
     if factor >= 1:
-        raise DescentError(f"factor is below 1, so that the rate decreases, not {factor!r}")
+        raise DescentError(f"factor is below 1, so that the rate decreases, not {in_python(factor)}")
     return Plateau(rate, factor, int(patience), threshold)
 
 
@@ -224,10 +225,11 @@ def read_schedule(text: str, rate: float, epochs: int) -> Schedule | Plateau:
 def _read(text: str, rate: float, epochs: float) -> Schedule | Plateau:
     head, _, tail = text.partition("+")
     name, *words = head.split(":")
+    name = ours("schedule", name) or name
     form = SCHEDULES.get(name)
     if form is None:
         forms = ", ".join(each.form for each in SCHEDULES.values())
-        raise DescentError(f"there is no schedule {text!r}{nearest(name, SCHEDULES)}; write one of {forms}")
+        raise DescentError(f"there is no schedule {text!r}{hint('schedule', name, SCHEDULES)}; write one of {forms}")
     try:
         numbers = [float(word) for word in words]
     except ValueError:

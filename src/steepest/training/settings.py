@@ -11,7 +11,7 @@ from steepest.engines.step import Batches, Rate
 from steepest.errors import DescentError
 from steepest.messages.hints import nearest
 from steepest.messages.numbers import is_number, positive, whole
-from steepest.training.bounds import read_bounds
+from steepest.messages.sentences import in_python
 from steepest.training.optimisers import LBFGS, Optimiser, SecondOrder, gradient_descent, optimiser_named
 from steepest.training.residuals import squares_of
 from steepest.training.schedules import Plateau, Schedule, read_schedule
@@ -117,9 +117,6 @@ class Settings:
             raise DescentError("a cost is one number; take the mean or total over the samples, and a sum over features")
         if not cost.parameters:
             raise DescentError("the cost has no parameters; in a formula, every name that is not a column is one")
-        if read_bounds(self.bounds, cost) and self.searches and not self.in_region:
-            what = "rate='auto'" if isinstance(self.solver, Optimiser) else f"the optimiser {self.solver.name!r}"
-            raise DescentError(f"{what} does not keep to bounds; take lm, newton, or gradient descent with a rate")
         if self.solver.name == "lm" and (self.maximise or squares_of(prepared) is None):
             what = "this cost is maximised" if self.maximise else "this cost is none"
             raise DescentError(
@@ -145,7 +142,9 @@ class Settings:
                 f"restarts is at most {MOST_RESTARTS:,}, not {self.restarts:,}; run several seeds for more"
             )
         if is_number(self.validate) and not 0 < self.validate < 1:
-            raise DescentError(f"validate is a share of the rows between 0 and 1, or a table, not {self.validate!r}")
+            raise DescentError(
+                f"validate is a share of the rows between 0 and 1, or a table, not {in_python(self.validate)}"
+            )
 
     def _check_together(self) -> None:
         if self.searches:
@@ -165,7 +164,9 @@ class Settings:
         if self.patience is not None and self.validate is None:
             raise DescentError("patience counts epochs without a lower validation cost; give validate=0.2, or a table")
         if not isinstance(self.path, bool):
-            raise DescentError(f"path says whether parameters of the epochs are kept: True or False, not {self.path!r}")
+            raise DescentError(
+                f"path says whether parameters of the epochs are kept: True or False, not {in_python(self.path)}"
+            )
         if self.checkpoint is not None and not isinstance(self.checkpoint, str | os.PathLike):
             raise DescentError(f"checkpoint is the path of a file, not {self.checkpoint!r}")
         if self.checkpoint is None and (self.resume or self.checkpoint_every is not None):

@@ -25,15 +25,16 @@ from steepest.storage.files import refuse_place
 from steepest.tables.parts import Parts
 from steepest.tables.values import Bound, number_array
 from steepest.training import compiled_region, compiled_search
-from steepest.training.bounds import Bounds, at_bounds, read_bounds
+from steepest.training.bounds import Bounds, at_bounds, read_bounds, rounded
 from steepest.training.callbacks import Callbacks, OnEpoch
 from steepest.training.checkpoints import Checkpoint, kind_of
 from steepest.training.compiled_region import CompiledRegion
 from steepest.training.compiled_search import CompiledSearch
 from steepest.training.derivatives import Derivatives
-from steepest.training.ends import Reason, examine, message_of, reason_of, undetermined
+from steepest.training.ends import Reason, message_of, reason_of
 from steepest.training.line_search import SearchRunner, restored_state
 from steepest.training.loop import Loop
+from steepest.training.many_parameters import examine_end
 from steepest.training.parameter_vector import ParameterVector
 from steepest.training.residuals import Residuals
 from steepest.training.restarts import agreement
@@ -43,6 +44,7 @@ from steepest.training.settings import Settings
 from steepest.training.steps import difference_step, gradient_step, search_step
 from steepest.training.streaming import StreamRunner
 from steepest.training.trust_region import TrustRegion, restored_region
+from steepest.training.undetermined import advice_on, constant_columns, said_of, undetermined
 
 _HALVINGS, _TRIAL_EPOCHS = 80, 20  # 2^-80 is below any useful rate; an unstable one shows within twenty epochs
 
@@ -65,7 +67,7 @@ class DescentSetup:
         self._parts = parts
         self._shapes = {leaf.name: leaf.shape for leaf in prepared.cost.leaves if leaf.operation is PARAMETER}
         rule, maximise, norm = settings.update_rule, settings.maximise, settings.gradient_tolerance is not None
-        self._bounds = read_bounds(settings.bounds, prepared.cost)
+        self._bounds = rounded(read_bounds(settings.bounds, prepared.cost), settings.dtype)
         if settings.searches:
             self.step = search_step(prepared, settings.gradient)
         elif settings.gradient == "finite-difference":
@@ -103,11 +105,15 @@ class DescentSetup:
         runner = self._runner_of(self.step)
         if not given.searches:
             return runner
-        return SearchRunner(runner, self._shapes, given.remembered, given.sign, given.dtype, given.base_rate)
+        vector = ParameterVector(self.prepared.cost)
+        vector.bounded(self._bounds)
+        return SearchRunner(
+            runner, self._shapes, given.remembered, given.sign, given.dtype, given.base_rate, vector.limits
+        )
 
     def _searches_compiled(self) -> bool:
         """Return whether the whole loop of the line search is machine code."""
-        exact = self.engine.name == "native" and self.settings.dtype == "float64"
+        exact = self.engine.name == "native" and self.settings.dtype == "float64" and not self._bounds
         return exact and compiled_search.may_be_compiled(self.step, self._bound.rows)
 
     def _in_region(self) -> TrustRegion:
@@ -154,16 +160,23 @@ class DescentSetup:
         found = None
         if self._parts is None and not run.diverged:
             data, given = self._bound.data, self.settings
-            found = examine(
+            found = examine_end(
                 self.prepared, data, self._bound.rows, run.params, run.start, given.sign, given.dtype, self._bounds
             )
         reason = reason_of(run.stop, found)
         warnings = [*run.warnings, *at_bounds(self._bounds, run.params)]
-        if found is not None and reason is Reason.CONVERGED and (said := undetermined(found)):
-            warnings.append(said)
-        message = message_of(reason, run.stop, run.message, run.epochs, found)
-        share = None if found is None else found.share
-        judged = replace(run, reason=reason, message=message, warnings=warnings, newton_decrement=share)
+        advice = ""
+        if found is not None and found.dead and reason in (Reason.CONVERGED, Reason.PLATEAU):
+            advice = advice_on(self.prepared, self._bound.data, self._bound.rows, run.params, found.dead)
+        if found is not None and reason is Reason.CONVERGED and (found.free or found.separated):
+            constant = said_of(constant_columns(self._bound.data, self.prepared.cost.data))
+            warnings.append(undetermined(found, constant, advice))
+        message = message_of(reason, run.stop, run.message, run.epochs, found, advice)
+        share = None if found is None or found.undecided else found.share
+        free = found.free if found is not None and reason is Reason.CONVERGED else ()
+        judged = replace(
+            run, reason=reason, message=message, warnings=warnings, newton_decrement=share, undetermined=free
+        )
         return judged if run.restarts is None else self._compared(judged, run.message)
 
     def _compared(self, run: Descent, said: str) -> Descent:
@@ -207,8 +220,12 @@ class DescentSetup:
         if callable(given.scheduled_rate):
             rate = [getattr(given.rate, "name", ""), given.scheduled_rate(np.arange(8.0)).tolist()]
         whole = given.batch, given.seed, given.patience
-        about = [updates, rate, repr(getattr(given.solver, "memory", "")), step.epsilon, step.central, given.maximise,
-                 self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole)]  # fmt: skip
+        about: list[Any] = [
+            updates, rate, repr(getattr(given.solver, "memory", "")), step.epsilon, step.central, given.maximise,
+            self.engine.name, given.dtype, *(each if each is None else int(each) for each in whole),
+        ]  # fmt: skip
+        if given.searches and self._bounds:  # those of other methods are in the updates
+            about.append([[name, repr(low), repr(high)] for name, low, high in self._bounds])
         columns = {**self._bound.data, **{f"start {name}": value for name, value in start.items()}}
         if self._held_out is not None:
             columns |= {f"held out {name}": value for name, value in self._held_out.data.items()}
@@ -257,7 +274,9 @@ def _reasons(
     for end in ends:
         examined = None
         if cost is not None and end.params is not None and end.stop != Stop.DIVERGED:
-            examined = examine(prepare(cost), data, rows, end.params, end.start, sign, dtype, bounds)
+            examined = examine_end(
+                prepare(cost), data, rows, end.params, end.start, sign, dtype, bounds, ends_judged=len(ends)
+            )
         found.append(reason_of(end.stop, examined))
     return found
 

@@ -26,7 +26,7 @@ from steepest.errors import FormulaError, PictureError
 from steepest.expressions.expression import DATA, PARAMETER, Expression
 from steepest.language.formula import parse_formula
 from steepest.messages.hints import nearest
-from steepest.messages.sentences import listed, short
+from steepest.messages.sentences import in_python, listed, short
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +203,9 @@ class ComputationalGraph(Picture):
             found = None
         if found is not None and found in self.names:
             return found
-        raise PictureError(f"there is no node {wanted!r} in the graph{nearest(wanted, by_name)}; {self._nodes()}")
+        raise PictureError(
+            f"there is no node {in_python(wanted)} in the graph{nearest(wanted, by_name)}; {self._nodes()}"
+        )
 
     def _nodes(self) -> str:
         return f"its nodes are {listed(list(self.names.values()))}"

@@ -24,7 +24,7 @@ from steepest.errors import PictureError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, constant, expect_expression, leaf, substitute
 from steepest.expressions.traversal import in_reading_order
-from steepest.messages.sentences import short
+from steepest.messages.sentences import in_python, short
 from steepest.tables.values import Array, bind
 
 Step = tuple[Expression, int]
@@ -92,7 +92,7 @@ def compute(root: Expression, values: Mapping[str, ArrayLike], sample: int | Non
         )
     bound = bind([root], values)
     if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int)):
-        raise PictureError(f"sample is a whole number from 0, not {sample!r}")
+        raise PictureError(f"sample is a whole number from 0, not {in_python(sample)}")
     if sample is not None and not 0 <= sample < bound.rows:
         others = f" to {bound.rows - 1}" if bound.rows != 1 else " alone"
         raise PictureError(f"there is no sample {sample}; the table's are 0{others}")

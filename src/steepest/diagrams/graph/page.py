@@ -8,6 +8,7 @@ from itertools import islice
 
 from steepest.diagrams.graph.folding import Group
 from steepest.display.palette import DARK_INK, DARK_PAPER, INK, PAPER
+from steepest.messages.sentences import counted
 
 _MOST_OPENED = 12  # layers with a picture of their own
 _MOST_ROWS = 500  # nodes in the table, which limits the size of the page
@@ -55,7 +56,7 @@ def _layers(boxes: Sequence[Group], unfolded: Callable[[str], str]) -> list[str]
     opened = [box for box in boxes if len(box.members) == 1][:_MOST_OPENED]
     for box in boxes:
         name = "" if box.name == box.label else f" ({box.name})"
-        what = escape(f"{box.label}{name}, {len(box.nodes)} nodes")
+        what = escape(f"{box.label}{name}, {counted(len(box.nodes), 'node')}")
         if box in opened:
             parts.append(f'<details><summary>{what}</summary><div class="wide">{unfolded(box.name)}</div></details>')
         else:

@@ -17,6 +17,7 @@ from steepest.expressions.expression import Expression
 from steepest.expressions.latex import latex_name
 from steepest.expressions.notation import notation_of, written_in
 from steepest.expressions.printing import quoted
+from steepest.messages.sentences import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +145,7 @@ class Viewer:
         inner = [node for node in self.numbers.nodes if node in group.nodes]
         own = [self.names[node] for node in inner if node.is_leaf]
         listed = ", ".join(own) if len(own) <= 6 else f"{', '.join(own[:3])}, …, {own[-1]}"
-        size = f"{len(inner)} nodes"
+        size = counted(len(inner), "node")
         title = f"{group.label}: {size}{f', with {listed}' if own else ''}; {self.sentence(inner[-1])}"
         return Box(key, group.name, "group", group.label, "", size, "", "", title)
 

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, check_random_state
@@ -22,8 +23,10 @@ from steepest.engines.reference import compile_expressions
 from steepest.errors import DescentError, ModelError
 from steepest.expressions import operations as op
 from steepest.expressions.expression import DATA, PARAMETER, Expression, toposort
+from steepest.messages.sentences import counted, in_python
 from steepest.models.attempts import attempted
-from steepest.models.estimators.inputs import Array
+from steepest.models.estimators.inputs import Array, check_validation, dense, dense_parts, feature_names
+from steepest.models.large_columns import is_explained, is_far, scale_explained
 from steepest.models.model import Model
 from steepest.objectives.costs import WEIGHT, Cost
 from steepest.training.callbacks import OnEpoch
@@ -93,6 +96,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     loss_: float
     loss_curve_: list[float]
     validation_loss_curve_: list[float] | None
+    _epochs: int  # of all fits that were continued
     _optimiser_state: tuple[tuple[str, bool], Mapping[str, Any]]
 
     def _store(self, parameters: Mapping[str, Any]) -> None:
@@ -107,6 +111,11 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         """The fitted parameters by name, numbers or arrays."""
         check_is_fitted(self)
         return self.model_.params
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     # -- settings
 
@@ -137,21 +146,25 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         rate, text = self.rate, self.schedule
         if isinstance(rate, str) and rate != "auto":
             if text is not None:
-                raise DescentError(f"rate={rate!r} and schedule={text!r} are two schedules; give the rate as a number")
+                raise DescentError(
+                    f"rate={in_python(rate)} and schedule={text!r} are two schedules; give the rate as a number"
+                )
             rate, text = None, rate
         if rate is None:
             rate = USUAL_RATES.get(solver.name, 0.1)
         if text is None:
             return rate
         if not isinstance(rate, numbers.Real) or isinstance(rate, bool):
-            raise DescentError(f"schedule={text!r} needs a rate that is a number, not {rate!r}")
+            raise DescentError(f"schedule={text!r} needs a rate that is a number, not {in_python(rate)}")
         return read_schedule(text, float(rate), self.epochs)
 
     def _batch(self) -> Any:
         if not isinstance(self.batch, str):
             return self.batch
         if self.batch != "auto":
-            raise DescentError(f"batch is a whole number, None for the whole table, or 'auto', not {self.batch!r}")
+            raise DescentError(
+                f"batch is a whole number, None for the whole table, or 'auto', not {in_python(self.batch)}"
+            )
         return None if self._searches else BATCH
 
     def _seed(self) -> int:
@@ -167,7 +180,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         """Fit to samples; with ``warm_start`` continue from the last fit.
 
         Args:
-            X: ``(n, d)`` numbers, or a DataFrame.
+            X: ``(n, d)`` numbers, a DataFrame, or a sparse matrix of at most 2 GiB as a dense one.
             y: ``(n,)`` numbers, or labels of any type for a classifier; ``(n, k)`` for several outputs.
             sample_weight: ``(n,)``; divided by their mean.
 
@@ -183,6 +196,8 @@ class Descending(BaseEstimator):  # type: ignore[misc]
     def _descend(self, built: Built, X: Array, y: Array, weights: Array | None, part: bool, again: bool) -> None:
         """Fit a model, to a part of the samples for one epoch, or ``again`` from the last fit; store the results."""
         model, cost = built
+        if not part:
+            check_validation(self.validation_fraction, self.patience, len(X))
         table = {**self._inputs(X), model.target.name: y, **({} if weights is None else {WEIGHT: weights})}
         done, state, initial = 0, None, None
         solver, rate = self._method(cost, len(y))
@@ -190,7 +205,7 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         start: Mapping[str, Any] | None
         if again:
             self._refuse_others(cost)
-            start, done = self.params_, self.n_iter_
+            start, done = self.params_, self._epochs
             if self._optimiser_state[0] == key:
                 state = self._optimiser_state[1]
         else:
@@ -205,12 +220,15 @@ class Descending(BaseEstimator):  # type: ignore[misc]
             "on_epoch": self._after_epoch(model), "memory": state or None, "path": False,
             "progress": bool(self.verbose), "gradient_tolerance": _ZERO_GRADIENT if self._searches else None,
         }  # fmt: skip
+        run_from = partial(descend, cost, table)
         if part or again:
-            run = descend(cost, table, start, **settings)
+            run_from = partial(run_from, start, **settings)
         else:
-            run = attempted(partial(descend, cost, table), model, table, start, settings)
+            run_from = partial(attempted, run_from, model, table, start, settings)
+        names = {"X": feature_names(self, X, "column {}")}
+        run = scale_explained(run_from, table, names)
         self._warn(run, part)
-        self._keep(model, run, again)
+        self._keep(model, run, part, again)
         self._optimiser_state = key, run.memory
 
     def _after_epoch(self, model: Model) -> OnEpoch | None:
@@ -234,22 +252,23 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         may_converge = self.tolerance is not None or self._searches
         # The weights of a softmax are never determined, nor those of classes that can be separated.
         for said in run.warnings if self._is_chosen and not part and is_regressor(self) else ():
-            warnings.warn(said, ConvergenceWarning, stacklevel=5)
-        if run.diverged or (run.reason == "plateau" and not part):
-            warnings.warn(run.message, ConvergenceWarning, stacklevel=5)
+            warnings.warn(said, ConvergenceWarning, stacklevel=6)
+        failed = run.reason == "plateau" or is_far(run) or is_explained(run)
+        if run.diverged or (failed and not part):
+            warnings.warn(run.message, ConvergenceWarning, stacklevel=6)
         elif run.reason == "budget" and run.epochs and may_converge and not part:
-            message = (
-                f"the cost was still changing after {run.epochs} epochs; increase them, or standardise the features"
-            )
-            warnings.warn(message, ConvergenceWarning, stacklevel=5)
+            ran = counted(run.epochs, "epoch")
+            message = f"the cost was still changing after {ran}; increase them, or standardise the features"
+            warnings.warn(message, ConvergenceWarning, stacklevel=6)
 
-    def _keep(self, model: Model, run: Descent, again: bool) -> None:
+    def _keep(self, model: Model, run: Descent, part: bool, again: bool) -> None:
         validation = None if run.validation is None else [cost for epoch, cost in run.validation if epoch]
         earlier = self.validation_loss_curve_ if again else None
         self.loss_ = run.cost
         self.loss_curve_ = [*(self.loss_curve_ if again else []), *(cost for _, cost in run.history[:-1])]
         self.validation_loss_curve_ = validation if earlier is None else [*earlier, *(validation or [])]
-        self.n_iter_ = run.epochs + (self.n_iter_ if again else 0)
+        self._epochs = run.epochs + (self._epochs if again else 0)
+        self.n_iter_ = self._epochs if part else run.epochs
         model = copy(model)
         # Without path and second copies, as estimators are pickled for other processes.
         model.params, model.run = run.params, replace(run, path=[], start={}, memory={}, uncertain=None)
@@ -264,12 +283,17 @@ class Descending(BaseEstimator):  # type: ignore[misc]
         """Return the columns of the prediction."""
         raise NotImplementedError
 
-    def _evaluate(self, X: Array, *expressions: Expression) -> list[Array]:
+    def _evaluate(self, X: Any, *expressions: Expression) -> list[Array]:
         """Evaluate expressions, ``(n,)`` or ``(n, k)`` each, in the precision of the features."""
         dtype = "float64" if X.dtype != np.float32 or self.dtype == "float64" else "float32"
+        run, alone = _compiled(expressions, dtype)
+        if issparse(X):
+            if alone:
+                pieces = [self._evaluate(rows, *expressions) for rows in dense_parts(X)]
+                return [np.concatenate(each) for each in zip(*pieces, strict=True)]
+            X = dense(X, dtype)
         inputs = self._inputs(X)
         values = {name: np.asarray(value, dtype) for name, value in {**self.params_, **inputs}.items()}
-        run, alone = _compiled(expressions, dtype)
         size = _ROWS if alone else len(X)
         rows = {name: values[name] for name in inputs}
         parts = [

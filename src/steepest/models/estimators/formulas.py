@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from steepest.derivations.line_by_line import Derivation
-from steepest.errors import FormulaError, ModelError
+from steepest.errors import ModelError, SteepestWarning
 from steepest.expressions import operations as op
-from steepest.expressions.expression import Shape
+from steepest.expressions.expression import Expression, Shape
 from steepest.language.formula import names_in
 from steepest.messages.vocabulary import takes_aliases
 from steepest.models.estimators.descending import Built, Descending, built
-from steepest.models.estimators.inputs import Array, Classes
+from steepest.models.estimators.inputs import Array, Classes, feature_names
 from steepest.models.estimators.kinds import Classifier, Regressor
 from steepest.models.model import Model
 from steepest.objectives.costs import Cost
+from steepest.objectives.diagnostics import notes_on_names
 from steepest.training.callbacks import OnEpoch
 from steepest.training.initialisers import Scheme
 from steepest.training.optimisers import LBFGS, Optimiser, SecondOrder
@@ -67,11 +70,10 @@ class _Written(Descending):
 
     def _written(self, X: Array, default: str, classes: int, outputs: int, weighted: bool) -> Built:
         """Build the model of the formula, or of the default; ``classes`` is 0 for regression."""
-        formula = default if self.formula is None else self.formula
         columns: dict[str, int | None] = {_BLOCK: None}
         if self.formula is not None:
-            names = getattr(self, "feature_names_in_", [f"x{k}" for k in range(X.shape[1])])  # of a DataFrame
-            columns |= {str(name): index for index, name in enumerate(names)}
+            columns |= {name: index for index, name in enumerate(self._columns(X))}
+        formula = default if self.formula is None else _with_target(self.formula, columns)
         target = _target_of(formula)
         if target in columns and not (target == _BLOCK and self.formula is None):
             raise ModelError(f"the target {target!r} of the formula is also a feature; leave it out of X")
@@ -83,16 +85,52 @@ class _Written(Descending):
         own = (formula, self.loss, data, params, classes, outputs, weighted, (self.l1, self.l2))
         return built(_of_formula, *own)
 
+    def _columns(self, X: Array) -> list[str]:
+        """Return the names of the features in formulas: those of a DataFrame, or x0, x1, …"""
+        return feature_names(self, X, "x{}")
+
+    def _descend(self, built: Built, X: Array, y: Array, weights: Array | None, part: bool, again: bool) -> None:
+        if not again and self.formula is not None:
+            self._warn_of_names(built[0].prediction, X)
+        super()._descend(built, X, y, weights, part, again)
+
+    def _warn_of_names(self, prediction: Expression, X: Array) -> None:
+        """Warn of parameters that were probably meant as features."""
+        count, start = X.shape[1], self.start or {}
+        beyond = [] if hasattr(self, "feature_names_in_") else [
+            name for name in prediction.parameters if re.fullmatch(r"x\d+", name) and name not in start
+        ]  # fmt: skip
+        has = f"{count} columns, x0 to x{count - 1}" if count > 1 else "one column, x0"
+        notes = [f"{name!r} is not a column, so it is a parameter; X has {has}" for name in beyond]
+        unused = [name for name in self._columns(X) if name not in self._indices]
+        for said in [*notes, *notes_on_names(prediction, unused, {*start, *beyond})]:
+            warnings.warn(said, SteepestWarning, stacklevel=5)
+
     def _inputs(self, X: Array) -> dict[str, Array]:
         return {name: X if index is None else X[:, index] for name, index in self._indices.items()}
 
 
+def _with_target(formula: str, columns: Iterable[str]) -> str:
+    """Return a formula that has a target: one that is a prediction alone gets the name y, or another free name."""
+    taken = {*names_in(formula), *columns}
+    signs = _without_names(formula)
+    if "~" in signs:
+        return formula
+    free = next(name for name in ("y", "target", *(f"y{k}" for k in range(len(taken) + 1))) if name not in taken)
+    defined = formula[: signs.rfind(";") + 1]
+    return f"{defined} {free} ~ {formula[len(defined) :].strip()}".strip()
+
+
+def _without_names(formula: str) -> str:
+    """Return a formula with blanks for names in backquotes, which may contain any sign."""
+    return re.sub(r"`[^`\n]*`", lambda name: " " * len(name[0]), formula)
+
+
 def _target_of(formula: str) -> str:
     """Return the name on the left side of a formula."""
-    left, sign, _ = formula.partition("~")
-    if not sign:
-        raise FormulaError("a formula is written 'target ~ prediction'; this one has no '~'")
-    text = left.rpartition(";")[2].strip()
+    signs = _without_names(formula)
+    end = signs.index("~")
+    text = formula[signs.rfind(";", 0, end) + 1 : end].strip()
     names = names_in(text)
     if len(names) != 1 or text.strip("`") != names[0]:
         raise ModelError(f"the left side of '~' is the target's name alone, as in 'y ~ a*x + b', not {text!r}")
@@ -103,10 +141,11 @@ class FormulaRegressor(_Written, Regressor):
     """A user-written formula that predicts numbers.
 
     The columns of a DataFrame have their names in the formula, those of an array are x0, x1, …; X is the matrix of all
-    features. The left side names the target; all other names are parameters.
+    features. The left side names the target; all other names are parameters. A warning says which of them differ from
+    a feature in case, spaces, signs or a unit only, such as petal_width from "petal width (cm)".
 
     Args:
-        formula: ``"y ~ a*x0 + b"``; ``"y ~ dense(X, 1)"``, linear regression, if left out.
+        formula: ``"a*x0 + b"`` or ``"y ~ a*x0 + b"``; ``"y ~ dense(X, 1)"``, linear regression, if left out.
         loss: as for :class:`steepest.NetworkRegressor`.
         start: parameters to start from: numbers, arrays, whose shapes they define, or ranges (low, high) to draw
             numbers from; the others are drawn, and are numbers unless they belong to a ``dense`` layer.
@@ -131,6 +170,12 @@ class FormulaRegressor(_Written, Regressor):
     >>> decay = FormulaRegressor("y ~ a*exp(-k*x0) + c", start={"a": 1, "k": 1, "c": 0})
     >>> {name: round(value, 6) for name, value in decay.fit(t, 3 * np.exp(-0.7 * t[:, 0]) + 2).params_.items()}
     {'a': 3.0, 'k': 0.7, 'c': 2.0}
+
+    Without ``target ~`` the formula is the prediction.
+
+    >>> line = FormulaRegressor("a*x0 + b").fit([[0], [1], [2]], [1, 3, 5])
+    >>> {name: round(value, 6) for name, value in line.params_.items()}
+    {'a': 2.0, 'b': 1.0}
 
     Source: rows A2 and B1 of the notes.
     """
@@ -158,8 +203,8 @@ class FormulaClassifier(_Written, Classifier):
     Names are as for :class:`FormulaRegressor`.
 
     Args:
-        formula: ``"y ~ sigmoid(a*x0 + b)"`` or ``"y ~ softmax(dense(X, 3))"``; if left out, logistic regression on
-            all features, without penalty.
+        formula: ``"sigmoid(a*x0 + b)"``, ``"y ~ sigmoid(a*x0 + b)"`` or ``"y ~ softmax(dense(X, 3))"``; if left out,
+            logistic regression on all features, without penalty.
         loss, class_weight: as for :class:`steepest.NetworkClassifier`.
         start, optimiser, rate, schedule, batch, epochs, tolerance: as for :class:`FormulaRegressor`.
         validation_fraction, patience, l1, l2, initial, dtype: likewise.

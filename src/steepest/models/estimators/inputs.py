@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d, validate_data
 
-from steepest.errors import ModelError
+from steepest.errors import DescentError, ModelError
+from steepest.messages.numbers import is_number
+from steepest.messages.sentences import counted, in_python
 from steepest.tables.sample_weights import check_class_weight, sample_weights
 
 Array = NDArray[Any]
@@ -19,15 +22,65 @@ Array = NDArray[Any]
 PRECISIONS = (np.float64, np.float32)
 
 
-def features(estimator: Any, X: Any) -> Array:
-    """Validate the features of new samples, ``(n, d)``; float32 stays, all else becomes float64."""
-    found: Array = validate_data(estimator, X, dtype=PRECISIONS, reset=False)
+def feature_names(estimator: Any, X: Array, form: str) -> list[str]:
+    """Return the names of the features of a DataFrame, or of an array names of a form with the number of the column."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return [form.format(k) for k in range(X.shape[1])] if names is None else [str(name) for name in names]
+
+
+MOST_DENSE = 2 * 2**30
+"""Bytes that a sparse matrix may take as a dense one."""
+_ROWS_TOGETHER = 64 * 2**20  # bytes of the dense rows of a sparse matrix that are predicted at a time
+
+
+def features(estimator: Any, X: Any) -> Any:
+    """Validate the features of new samples, ``(n, d)``; float32 stays, all else becomes float64.
+
+    A sparse matrix stays sparse, with compressed rows.
+    """
+    return validate_data(estimator, X, accept_sparse="csr", dtype=PRECISIONS, reset=False)
+
+
+def dense(X: Any, dtype: str, in_parts: bool = False) -> Array:
+    """Return features as a dense matrix; sparse ones in the precision in which they are used.
+
+    Args:
+        X: ``(n, d)``.
+        dtype: the precision.
+        in_parts: whether rows may be given in parts, for the message.
+
+    Raises:
+        ModelError: the matrix would take more than :data:`MOST_DENSE` bytes.
+    """
+    if not issparse(X):
+        return np.asarray(X)
+    kept = np.dtype(dtype) if np.dtype(dtype).itemsize < X.dtype.itemsize else X.dtype
+    rows, columns = X.shape
+    size = rows * columns * kept.itemsize
+    if size > MOST_DENSE:
+        raise ModelError(
+            f"X is sparse, {counted(rows, 'row')} of {counted(columns, 'column')}, and "
+            f"would take {size / 2**30:,.3g} GiB as the dense "
+            f"matrix that is needed, more than the {MOST_DENSE / 2**30:g} GiB allowed; keep fewer columns, as by "
+            "SelectKBest or TruncatedSVD" + (", or give parts of the rows to partial_fit" if in_parts else "")
+        )
+    found: Array = X.astype(kept).toarray()
     return found
+
+
+def dense_parts(X: Any) -> Iterator[Array]:
+    """Yield the rows of a sparse matrix as dense matrices of few rows."""
+    rows = max(1, _ROWS_TOGETHER // max(1, X.shape[1] * X.dtype.itemsize))
+    for start in range(0, X.shape[0], rows):
+        yield X[start : start + rows].toarray()
 
 
 def features_and_targets(estimator: Any, X: Any, y: Any, reset: bool, numeric: bool) -> tuple[Array, Array]:
     """Validate features ``(n, d)`` and targets ``(n,)`` or ``(n, k)``; without ``reset`` the features must be known."""
-    X, y = validate_data(estimator, X, y, dtype=PRECISIONS, multi_output=True, y_numeric=numeric, reset=reset)
+    X, y = validate_data(
+        estimator, X, y, accept_sparse="csr", dtype=PRECISIONS, multi_output=True, y_numeric=numeric, reset=reset
+    )
+    X, y = dense(X, estimator.dtype, hasattr(estimator, "partial_fit")), y.toarray() if issparse(y) else y
     return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
 
@@ -69,6 +122,25 @@ def joint_weights(given: Any, class_weight: Any, classes: Classes | None, y: Arr
     return np.asarray(weights * np.array([(class_weight or {}).get(int(code), 1.0) for code in y]))
 
 
+def check_validation(share: Any, patience: Any, rows: int) -> None:
+    """Raise a DescentError if a share of the samples cannot be held out, or none is but patience needs it."""
+    if share is None:
+        if patience is not None:
+            raise DescentError(
+                "patience counts epochs without a lower validation cost; give validation_fraction=0.2, too"
+            )
+        return
+    if not (is_number(share) and 0 < share < 1):
+        raise DescentError(
+            f"validation_fraction is a share of the samples between 0 and 1, such as 0.1, not {in_python(share)}"
+        )
+    if round(share * rows) in (0, rows):
+        kept = "none to validate on" if round(share * rows) == 0 else "none to fit"
+        raise DescentError(
+            f"validation_fraction={share:g} of {counted(rows, 'sample')} leaves {kept}; give another one"
+        )
+
+
 @dataclass(frozen=True)
 class Classes:
     """The labels of a classifier, ``(k,)`` sorted; a sample may have several, given as rows of 0 and 1."""
@@ -87,6 +159,8 @@ class Classes:
         if y.ndim != 1:
             raise ValueError(f"y should be a 1d array of labels, or rows of 0 and 1, not of shape {y.shape}")
         labels = found if given is None and found is not None else np.unique(y if given is None else given)
+        if len(labels) < 2 and given is not None:
+            raise ValueError(f"classes={in_python(given)} is one label; give all labels of all parts, at least two")
         if len(labels) < 2:
             raise ValueError(
                 f"the data holds one class, {labels.tolist()[0]!r}; a classifier needs samples of at least two"
@@ -113,5 +187,5 @@ class Classes:
         codes = {label: code for code, label in enumerate(self.labels.tolist())}
         for label in class_weight:
             if label not in codes:
-                raise ValueError(f"class_weight has the class {label!r}, which is not among {list(codes)}")
+                raise ValueError(f"class_weight has the class {in_python(label)}, which is not among {list(codes)}")
         return {codes[label]: weight for label, weight in class_weight.items()}

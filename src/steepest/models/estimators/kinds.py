@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression
+from steepest.messages.sentences import counted, in_python
 from steepest.models.estimators import inputs
 from steepest.models.estimators.descending import Built, Descending
 from steepest.models.estimators.inputs import Array, Classes
@@ -48,7 +49,7 @@ class Regressor(RegressorMixin, Descending):  # type: ignore[misc]
         """Run one epoch over some samples, in batches, continuing from the last fit.
 
         Args:
-            X: ``(n, d)`` numbers, or a DataFrame.
+            X: ``(n, d)`` numbers, a DataFrame, or a sparse matrix.
             y: ``(n,)``, or ``(n, k)`` for several outputs.
             sample_weight: ``(n,)``; used unchanged, as the mean over all parts is unknown.
 
@@ -95,7 +96,7 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
         """Run one epoch over some samples, in batches, continuing from the last fit.
 
         Args:
-            X: ``(n, d)`` numbers, or a DataFrame.
+            X: ``(n, d)`` numbers, a DataFrame, or a sparse matrix.
             y: ``(n,)`` labels.
             classes: all labels of all parts; needed in the first call.
             sample_weight: ``(n,)``; used unchanged, as the mean over all parts is unknown.
@@ -127,11 +128,12 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
             return given
         return lambda epoch: (given is not None and given(epoch) is True) or epoch.cost <= _SEPARATED
 
-    def _keep(self, model: Model, run: Descent, again: bool) -> None:
+    def _keep(self, model: Model, run: Descent, part: bool, again: bool) -> None:
         if run.stop == "callback" and self._searches and run.cost <= _SEPARATED:
-            message = f"stopped after {run.epochs} epochs: the classes are separated; larger parameters change no class"
+            ran = counted(run.epochs, "epoch")
+            message = f"stopped after {ran}: the classes are separated; larger parameters change no class"
             run = replace(run, message=message)
-        super()._keep(model, run, again)
+        super()._keep(model, run, part, again)
 
     def _known(self, y: Array, given: Any, part: bool, again: bool) -> Classes:
         """Return the classes: of the last fit if this one continues it, of ``classes``, or of the targets."""
@@ -139,8 +141,8 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
             found = Classes.of(y)
             if again and not np.array_equal(found.labels, self.classes_):
                 raise ValueError(
-                    f"warm_start continues with the classes {list(self.classes_)}, but y has {list(found.labels)}; "
-                    "give the same, or set warm_start=False"
+                    f"warm_start continues with the classes {in_python(self.classes_)}, but y has "
+                    f"{in_python(found.labels)}; give the same, or set warm_start=False"
                 )
             return found
         if not again:
@@ -148,7 +150,10 @@ class Classifier(ClassifierMixin, Descending):  # type: ignore[misc]
                 raise ValueError("classes must be passed on the first call to partial_fit: all labels of all parts")
             return Classes.of(y, given)
         if given is not None and not np.array_equal(np.unique(given), self.classes_):
-            raise ValueError(f"`classes={given!r}` is not the same as on last call to partial_fit: {self.classes_}")
+            raise ValueError(
+                f"`classes={in_python(given)}` is not the same as on last call to partial_fit: "
+                f"{in_python(self.classes_)}"
+            )
         check_classification_targets(y)
         return Classes(self.classes_, self._several)
 

@@ -14,11 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from steepest.calculus.layers import find_layers
 from steepest.errors import ModelError
 from steepest.expressions.expression import PARAMETER, Expression
-from steepest.messages.sentences import listed
+from steepest.messages.sentences import in_python, listed
 from steepest.messages.vocabulary import takes_aliases
 from steepest.models.builders import network
 from steepest.models.estimators.descending import Built, Descending, built
-from steepest.models.estimators.inputs import Array, Classes
+from steepest.models.estimators.inputs import Array, Classes, feature_names
 from steepest.models.estimators.kinds import Classifier, Regressor
 from steepest.objectives.activations import Activation
 from steepest.objectives.costs import Cost
@@ -57,7 +57,7 @@ class _Layers(Descending):
         except TypeError:
             hidden = [0]
         if min(hidden, default=1) < 1:
-            raise ModelError(f"hidden has the sizes of the hidden layers, such as (100,), not {self.hidden!r}")
+            raise ModelError(f"hidden has the sizes of the hidden layers, such as (100,), not {in_python(self.hidden)}")
         each = tuple(self.activation) if isinstance(self.activation, list) else self.activation
         sizes = (X.shape[1], *hidden, outputs)
         weights = "sample_weight" if weighted else None
@@ -90,10 +90,11 @@ class _Layers(Descending):
         saturated = _SATURATED.get(layers[0].output.operation.name)
         far = _LARGE if saturated is None else saturated
         typical = math.sqrt(2 / (X.shape[1] + layers[0].size))  # the standard deviation of a weight at the start
-        sizes = np.sqrt(np.mean(np.square(X, dtype=np.float64), axis=0))
+        with np.errstate(over="ignore"):  # an infinite size is large, too
+            sizes = np.sqrt(np.mean(np.square(X, dtype=np.float64), axis=0))
         columns = np.flatnonzero(sizes * typical > far)
         if len(columns):
-            names = getattr(self, "feature_names_in_", [f"column {k}" for k in range(X.shape[1])])
+            names = feature_names(self, X, "column {}")
             one = len(columns) == 1
             why = "a network may learn little from them" if saturated is None else (
                 "the hidden units saturate, with slopes near 0"
@@ -146,9 +147,10 @@ class NetworkRegressor(_Layers, Regressor):
         params_: the parameters by name: W1, b1, W2, …
         coefs_, intercepts_: the same as lists.
         model_: the :class:`steepest.Model`; its ``run`` is the last descent.
-        n_iter_: epochs so far, including those of earlier fits that were continued.
+        n_iter_: epochs of the last ``fit``, also of a warm start; of ``partial_fit`` those of all calls so far.
         loss_: the final cost of the training samples.
-        loss_curve_: the cost of each epoch, the mean over its batches; at most 2000 rows per descent.
+        loss_curve_: the cost of each epoch, the mean over its batches, also of earlier fits that were continued; at
+            most 2000 rows per descent.
         validation_loss_curve_: the cost of the validation rows after each epoch; None without them.
         n_features_in_, feature_names_in_, n_outputs_: as in scikit-learn.
 

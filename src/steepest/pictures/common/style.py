@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from steepest.display.labels import printable
 from steepest.display.palette import COLUMN, PAGE, SERIES
 from steepest.errors import MissingLibraryError, PictureError
+from steepest.messages.sentences import in_python
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ def width_of(width: float | str) -> float:
     """Return a width in inches: that of ``"column"``, of ``"page"``, or the number itself."""
     inches = _WIDTHS.get(width) if isinstance(width, str) else width
     if inches is None or not _NARROWEST <= inches <= _WIDEST:
-        raise PictureError(f"a width is 'column', 'page' or from 2 to 30 inches, not {width!r}")
+        raise PictureError(f"a width is 'column', 'page' or from 2 to 30 inches, not {in_python(width)}")
     return float(inches)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from steepest.display.labels import short
 from steepest.errors import PictureError
 from steepest.messages.numbers import confidence_level
+from steepest.messages.sentences import counted
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.fits import drawing
@@ -73,7 +74,7 @@ def fit(
 def _of_fit(found: Fit) -> str:
     """Describe a fit in sentences."""
     sentences = [
-        f"{len(found.x)} samples over {drawing.axis_label(found)} from {short(found.x.min())} to "
+        f"{counted(len(found.x), 'sample')} over {drawing.axis_label(found)} from {short(found.x.min())} to "
         f"{short(found.x.max())}, with the fit from {short(found.curve.min())} to {short(found.curve.max())}."
     ]
     if found.constant:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from steepest.display.labels import short
+from steepest.messages.sentences import counted
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.predictions import drawing
@@ -43,7 +44,7 @@ def predicted(
     inches, found = width_of(width), compared(model, table, na)
     called = title or f"Predicted and true {found.target}"
     about = (
-        f"{len(found.true)} samples, predicted {found.target} over true {found.target}, which goes from "
+        f"{counted(len(found.true), 'sample')}, predicted {found.target} over true {found.target}, which goes from "
         f"{short(found.true.min())} to {short(found.true.max())}; R² = {short(found.r2)}, the mean squared error is "
         f"{short(found.mse)}."
     )
@@ -82,7 +83,7 @@ def confusion(
     """
     inches, found = width_of(width), confusion_of(model, table, na)
     called = title or f"Confusion matrix of {found.target}"
-    sentences = [f"{found.accuracy:.1%} of {int(found.counts.sum())} samples are classified correctly."]
+    sentences = [f"{found.accuracy:.1%} of {counted(int(found.counts.sum()), 'sample')} are classified correctly."]
     if len(found.counts) <= _LISTED:
         for k, row in enumerate(found.counts):
             counts = ", ".join(f"{int(count)} predicted as {c}" for c, count in enumerate(row) if count)
@@ -126,8 +127,8 @@ def boundary(
     kind = "The boundary of" if found.classes else "The prediction of"
     called = title or f"{kind} {found.target} over {found.names[0]} and {found.names[1]}"
     sentences = [
-        f"{len(found.targets)} samples over {found.names[0]} from {short(found.x[0])} to {short(found.x[-1])} and "
-        f"{found.names[1]} from {short(found.y[0])} to {short(found.y[-1])}."
+        f"{counted(len(found.targets), 'sample')} over {found.names[0]} from {short(found.x[0])} to "
+        f"{short(found.x[-1])} and {found.names[1]} from {short(found.y[0])} to {short(found.y[-1])}."
     ]
     for k, epoch in enumerate(found.epochs):
         when = "The fitted model" if epoch < 0 else f"At epoch {epoch} it"

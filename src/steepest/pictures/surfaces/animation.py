@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from steepest.display.palette import INK, PAPER
 from steepest.display.picture import Picture
 from steepest.errors import PictureError
+from steepest.messages.sentences import in_python
 from steepest.pictures.common.style import style, width_of
 from steepest.pictures.surfaces.numbers import Surface
 from steepest.pictures.surfaces.paths import Trail
@@ -156,7 +157,7 @@ def animate(
     Source: row E4 of the notes.
     """
     if not 0.1 <= rate <= 50:
-        raise PictureError(f"a rate is from 0.1 to 50 frames a second, not {rate!r}")
+        raise PictureError(f"a rate is from 0.1 to 50 frames a second, not {in_python(rate)}")
     still = surface(
         cost, table, at, names=names, paths=run, ranges=ranges, points=points, width=width, title=title, na=na,
         engine=engine,

@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.display.labels import figure
 from steepest.errors import PictureError
+from steepest.messages.sentences import counted
 from steepest.pictures.surfaces.landscape import Axis, Landscape, Span
 from steepest.tables.values import Array
 
@@ -45,7 +46,7 @@ class Trail:
     def legend(self) -> str:
         """The label of the path in a legend, with how the descent ended."""
         ended = "diverged" if self.diverged else f"cost {figure(self.final, 3)}"
-        return f"{self.label}, {int(self.epochs[-1])} epochs: {ended}"
+        return f"{self.label}, {counted(int(self.epochs[-1]), 'epoch')}: {ended}"
 
     def ends_at(self, *coordinates: float) -> bool:
         """Return whether the path ends at these coordinates, up to round-off."""

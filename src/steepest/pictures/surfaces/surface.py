@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steepest.display.labels import figure, short
+from steepest.display.labels import figure, sentence_start, short
 from steepest.errors import PictureError
+from steepest.messages.sentences import counted
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.interactive import curve_figure, surface_figure
@@ -168,6 +169,6 @@ def _describe_trail(trail: Trail, projected: bool) -> str:
     began += f" ({short(trail.heights[0])} at the projected point)" if projected else ""
     ended = "diverged" if trail.diverged else f"ended at ({places[1]}) with the cost {short(trail.final)}"
     return (
-        f"{trail.label[:1].upper()}{trail.label[1:]} began at ({places[0]}) with {began} and {ended} after "
-        f"{int(trail.epochs[-1])} epochs."
+        f"{sentence_start(trail.label)} began at ({places[0]}) with {began} and {ended} after "
+        f"{counted(int(trail.epochs[-1]), 'epoch')}."
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.display.labels import short
 from steepest.errors import PictureError
+from steepest.messages.sentences import in_python
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.trainings.drawing import draw_courses
@@ -46,7 +47,7 @@ class Live:
         except ImportError:
             raise PictureError("live pictures need IPython, which notebooks have; leave on_epoch out here") from None
         if not every >= 0:
-            raise PictureError(f"every is a number of seconds from 0, not {every!r}")
+            raise PictureError(f"every is a number of seconds from 0, not {in_python(every)}")
         self.every, self.epochs, self._inches, self._display = every, epochs, width_of(width), cast(Any, display)
         self._rows: list[tuple[int, float]] = []
         self._seen: list[tuple[int, float]] = []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from steepest.display.labels import short
+from steepest.display.labels import sentence_start, short
 from steepest.errors import PictureError
+from steepest.messages.sentences import counted
 from steepest.pictures.common.picture import MatplotlibPicture
 from steepest.pictures.common.style import width_of
 from steepest.pictures.surfaces.paths import named
@@ -79,10 +80,11 @@ def describe(found: Sequence[Course]) -> str:
     """Describe the courses, in sentences."""
     sentences = []
     for each in found:
-        name = f"{each.label[:1].upper()}{each.label[1:]}"
+        name = sentence_start(each.label)
         costs, epochs = each.cost.values, each.cost.epochs
         sentences.append(
-            f"{name}: the cost goes from {short(costs[0])} to {short(costs[-1])} in {int(epochs[-1])} epochs."
+            f"{name}: the cost goes from {short(costs[0])} to {short(costs[-1])} in "
+            f"{counted(int(epochs[-1]), 'epoch')}."
         )
         if each.validation is not None:
             lowest = int(each.validation.values.argmin())

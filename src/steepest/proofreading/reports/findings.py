@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from steepest.display.summaries import ReprMixin, Summary, SummaryTable
 from steepest.expressions.expression import Expression
 from steepest.proofreading.reading.passages import Lines
 from steepest.proofreading.reading.tree import Node
@@ -75,8 +76,8 @@ class Finding:
     start: int
     end: int
     tolerance: float = 0.0
-    trials: tuple[Trial, ...] = ()
-    nodes: tuple[Node | None, Node | None] = (None, None)
+    trials: tuple[Trial, ...] = field(default=(), repr=False)
+    nodes: tuple[Node | None, Node | None] = field(default=(None, None), repr=False)
 
     @property
     def left(self) -> Expression | None:
@@ -96,9 +97,12 @@ class Finding:
         }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Proof:
-    """The findings on one document.
+_MARKS = {"differs": "bad", "approximation": "open", "not-understood": "open"}
+
+
+@dataclass(frozen=True, repr=False)
+class Proof(ReprMixin):
+    """The findings on one document; notebooks show those that need attention as a table.
 
     Attributes:
         findings: one for each equality, in the order of the document.
@@ -122,6 +126,21 @@ class Proof:
     def counts(self) -> dict[str, int]:
         """The number of findings by verdict."""
         return {verdict: sum(f.verdict == verdict for f in self.findings) for verdict in VERDICTS}
+
+    def card(self) -> Summary:
+        """Return a summary: how many equalities hold, and a row for each that needs attention."""
+        found = [f for f in self.findings if f.verdict in REPORTED]
+        rows = tuple(
+            (f"{f.line}:{f.column}", VERDICT_WORDS[f.verdict], f.source, f.message, f.corrected or "–") for f in found
+        )
+        marks = tuple(_MARKS[f.verdict] for f in found)
+        header = ("line", "verdict", "equality", "why", "should be")
+        tables = (SummaryTable("Findings", header, rows, (), marks),) if rows else ()
+        title = summary(self)
+        return Summary(f"{title[:1].upper()}{title[1:]}", tables)
+
+    def __repr__(self) -> str:
+        return f"<Proof: {summary(self)}>"
 
     def __str__(self) -> str:
         return as_text(self)

@@ -6,7 +6,7 @@ from functools import partial
 
 from llvmlite import ir
 
-from steepest.engines.native.functions.elementwise import ADD, MULTIPLY, native
+from steepest.engines.native.functions.elementwise import ADD, ELEMENTARY, MULTIPLY, native
 from steepest.engines.native.functions.vectors import Real
 from steepest.engines.native.llvm.code import Code, Splat, Value
 
@@ -30,6 +30,14 @@ def _sign(builder: Value, x: Value) -> Value:
     zero = Splat(x.type, 0)
     negative = builder.select(builder.fcmp_ordered("<", x, zero), Splat(x.type, -1), x)
     return builder.select(builder.fcmp_ordered(">", x, zero), Splat(x.type, 1), negative)
+
+
+@native("floor", latency=8)
+def _floor(builder: Value, x: Value) -> Value:
+    return Real(builder, x).floor().value
+
+
+native("fmod", *ELEMENTARY)(ir.IRBuilder.frem)  # exact, and a call of the C library for each number
 
 
 @native("where")

@@ -179,6 +179,10 @@ class Real(Vector):
         """Return √x, correctly rounded."""
         return Real(self.builder, intrinsic(self.builder, "sqrt", self.value))
 
+    def floor(self) -> Real:
+        """Return the largest whole number that is not above x."""
+        return Real(self.builder, intrinsic(self.builder, "floor", self.value))
+
     def bits(self) -> Bits:
         """Return the bits of the numbers."""
         whole = ir.VectorType(ir.IntType(self.format.width), self.lanes)

@@ -13,6 +13,7 @@ from steepest.engines.native.methods.intrinsics import Floats, Words, after, eva
 from steepest.engines.native.methods.kernels import placed
 
 _C1, _C2 = 1e-4, 0.9
+_ROUND_OFF, _MOST_IDLE = 1.1102230246251565e-16, 3.0
 _HALVINGS, _TRIALS, _MARGIN, _MIN_CURVATURE = 60, 40, 0.1, 1e-10
 _DISTANCE, _COST, _SLOPE, _HEAD = 0, 1, 2, 3
 UNTIL, DIVERGED, GRADIENT, TOLERANCE, STALLED = 0, 1, 2, 3, 4
@@ -206,14 +207,20 @@ def stepped(kernel: Words, columns: Words, p: int, length: int, known: int, numb
         numbers[6] = distance
         return 0
     directed(p, gradient, moves, known, shares, direction)
-    if not dot(p, direction, gradient) < 0.0:
+    idle, slope = numbers[8], dot(p, direction, gradient)
+    if not slope < 0.0:
         known = 0
         for k in range(p):
             direction[k] = -gradient[k]
+    elif known > 0:
+        idle = idle + 1.0 if -0.5 * slope <= _ROUND_OFF * abs(now[_COST]) else 0.0
+        if idle >= _MOST_IDLE:
+            return -1
     for _ in range(2):
         distance = 1.0 if known > 0 else min(first, 1.0 / max(norm(p, gradient), 1e-300))
         searched(kernel, columns, p, sign, now, direction, distance, low, high, trial)
         if low[_DISTANCE] > 0.0:
+            numbers[8] = idle
             return remembered(p, length, now, low, moves, known)
         if known == 0:
             break
@@ -254,7 +261,8 @@ def descend(
             whether epochs were run before; the moves known are updated, the number of epochs and the end are written
             to the sixth and seventh element.
         numbers: the sign, the threshold of divergence, the tolerances of the cost and of the gradient, the last cost,
-            the cost at the end, which is written, the rate of Armijo's rule, and the first trial; updated.
+            the cost at the end, which is written, the rate of Armijo's rule, the first trial, and the idle epochs in a
+            row; updated.
         flat: the parameters, ``(p,)``; updated.
         moves: ``(length + 1, 2, p)``, the last one memory; updated.
         costs, path: for each epoch its cost and its parameters are written here.
