@@ -196,9 +196,11 @@ def test_check_of_vectors_and_matrices(steepest: Steepest) -> None:
 
 
 def test_surface_of_a_formula_alone(steepest: Steepest) -> None:
-    said = steepest("surface", "(x - 1)^2 + 2*(y + 1)^2", "--at", "x=0,y=0", "-o", "s.svg", "--json")
+    words = ("surface", "(x - 1)^2 + 2*(y + 1)^2", "--at", "x=0,y=0", "-o", "s.svg", "--json")
+    said = steepest(*words)
     assert said.status == 0, said.err
-    assert "cost" in said.json["title"]
+    assert "The cost over x and y" in said.json["title"]
+    assert steepest("plot", *words).json == said.json
 
 
 def test_derive_of_matrices(steepest: Steepest) -> None:

@@ -19,9 +19,23 @@ ROWS = np.arange(6.0).reshape(2, 3) / 4
 
 ELEMENTWISE: list[Callable[..., Any]] = [
     np.sin, np.cos, np.tanh, np.exp, np.log, np.log1p, np.expm1, np.sqrt, np.abs, np.fabs, np.arctan, np.sign,
-    np.negative, np.positive, np.square, scipy.special.expit,
+    np.negative, np.positive, np.square, scipy.special.expit, scipy.special.erf, scipy.special.ndtr, np.tan, np.sinh,
+    np.arcsin, np.arcsinh, np.floor, np.rint, np.log2, np.cbrt, np.reciprocal,
 ]  # fmt: skip
-PAIRS = [np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.minimum, np.hypot, np.logaddexp]
+PAIRS = [
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.power,
+    np.maximum,
+    np.minimum,
+    np.hypot,
+    np.logaddexp,
+    np.fmax,
+    np.arctan2,
+    np.mod,
+]
 COMPARISONS = [np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal]
 
 
@@ -29,7 +43,7 @@ COMPARISONS = [np.less, np.less_equal, np.greater, np.greater_equal, np.equal, n
 def test_elementwise(function: Callable[..., Any]) -> None:
     made = function(x - 0.25)
     assert isinstance(made, st.Expression)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         expected = function(X - 0.25)
     finite = np.isfinite(expected)
     assert st.evaluate(made, {"x": X[finite]}) == pytest.approx(expected[finite], rel=1e-15)
@@ -69,9 +83,8 @@ def test_matrices() -> None:
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (lambda: np.tan(x), r"np\.tan does not take expressions; tan\(x\) is written sin\(x\)/cos\(x\)"),
         (lambda: np.interp(x, X, Y), r"np\.interp does not take expressions; 'steepest ops' lists"),
-        (lambda: np.floor(x), "floor is not offered"),
+        (lambda: scipy.special.gammaln(x), "np.gammaln does not take expressions; gammaln is not offered"),
         (lambda: np.cumsum(x), r"np\.cumsum does not take expressions"),
         (lambda: np.sum(v, axis=0), r"takes no axis=; write st\.sum"),
         (lambda: np.add.reduce(v), r"np\.add\.reduce does not take expressions"),

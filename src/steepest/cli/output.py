@@ -89,7 +89,7 @@ def number(value: float) -> str:
 def announce(model: Model, opened: Table, samples: Samples | None, report: Report | None) -> None:
     """Print the model, its cost, the table (read in parts if without samples), and the check of the gradient."""
     from steepest.display.console import say, table
-    from steepest.messages.sentences import counted, listed
+    from steepest.messages.sentences import listed
 
     rows = opened.rows if samples is None else samples.rows
     blocks = [
@@ -292,7 +292,6 @@ def _show_plot(run: Descent, wanted: bool | None) -> None:
 
 def _summary(predicted: Any, target: Any, weighted: bool = False) -> str:
     """Return one line on the quality of predictions: accuracy for classes, R² for numbers, without weights."""
-    from steepest.messages.sentences import counted
 
     if predicted.ndim == 2:
         right = int((predicted.argmax(axis=1) == target).sum())

@@ -10,6 +10,7 @@ from steepest.cli import options
 from steepest.cli.models import descent_of, layer_sizes, method_of, model_of
 from steepest.cli.output import finish
 from steepest.cli.subjects import is_saved
+from steepest.cli.surface import surface
 
 
 @click.group(
@@ -22,7 +23,10 @@ from steepest.cli.subjects import is_saved
     """,
 )
 def plot() -> None:
-    """Draw activations, trainings, predictions and fits; each kind has its own command."""
+    """Draw costs, activations, trainings, predictions and fits; each kind has its own command."""
+
+
+plot.add_command(surface)
 
 
 @plot.command(

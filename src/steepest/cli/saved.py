@@ -173,6 +173,8 @@ def _with_target(table: str, column: str, model: Model) -> Table:
     opened, name = open_table(table), model.target.name
     if not name:
         raise click.UsageError(f"the target of the model is {model.target}, not a column; leave --target out")
+    if name == column:
+        return opened
     if name in opened.names:
         raise click.UsageError(f"{opened.source} has a column {name!r}, which is the target; leave --target out")
     if column not in opened.names:

@@ -11,7 +11,10 @@ from typing import Any
 
 from steepest.messages.vocabulary import hint, ours
 
-_NAMES = {"negative": "negate", "absolute": "abs", "float_power": "power", "vecdot": "dot"}
+_NAMES = {
+    "negative": "negate", "absolute": "abs", "float_power": "power", "vecdot": "dot", "rint": "round",
+    "fmax": "maximum", "fmin": "minimum",
+}  # fmt: skip
 _EQUALITY = ("equal", "not_equal")
 _REFLECTED = {"less": "greater", "greater": "less", "less_equal": "greater_equal", "greater_equal": "less_equal"}
 
@@ -41,6 +44,8 @@ def of_ufunc(
         return inputs[0]
     if name == "square":
         return inputs[0] ** 2
+    if name == "reciprocal":
+        return 1 / inputs[0]
     return of_function(operations, name, inputs, settings)
 
 

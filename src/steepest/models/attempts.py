@@ -65,7 +65,7 @@ def attempted(
         start: the parameters that are given; the others are drawn.
         settings: of :func:`steepest.descend`.
     """
-    return _attempts(run_from, model.cost, (model, arrays), start, settings)
+    return _attempts(run_from, model.cost, model, arrays, start, settings)
 
 
 def minimised(
@@ -79,14 +79,14 @@ def minimised(
         start: the parameters that are given; the others are drawn.
         settings: of :func:`steepest.descend`.
     """
-    return _attempts(partial(descend, prepared, source), prepared.cost, None, start, settings)
+    return _attempts(partial(descend, prepared, source), prepared.cost, None, None, start, settings)
 
 
 def _attempts(
-    run_from: Callable[..., Descent], cost: Expression, fitted: tuple[Specification, Mapping[str, Any] | None] | None,
+    run_from: Callable[..., Descent], cost: Expression, model: Specification | None, arrays: Mapping[str, Any] | None,
     start: Mapping[str, Any] | None, settings: Mapping[str, Any],
 ) -> Descent:  # fmt: skip
-    """Return the best of some descents; ``fitted`` is a model with its columns, None for a cost without a target."""
+    """Return the descent of a cost, that of a model if there is one; see :func:`attempted`."""
     own = [name for name in _OF_ONE_DESCENT if settings.get(name) is not None]
     if own or not isinstance(settings.get("optimiser"), SecondOrder):
         return run_from(start, **settings)
@@ -97,7 +97,10 @@ def _attempts(
         return run_from(within(limits, dict(other), None), **{**settings, "progress": False})
 
     def sizes() -> dict[str, float]:
-        return {} if fitted is None or fitted[1] is None else magnitudes(fitted[0], fitted[1])
+        return {} if arrays is None or model is None else magnitudes(model, arrays)
+
+    def poor_of(run: Descent) -> str:
+        return "" if model is None else _poor(model, arrays, run)
 
     try:
         run = run_from(start, **settings)
@@ -106,13 +109,14 @@ def _attempts(
             raise
         first = initial(cost, start, seed, "start", settings.get("initial"), limits)
         run = _first_defined(again, other_starts(first, seed, drawn, sizes()))
-    poor = "" if fitted is None else _poor(*fitted, run)
-    if fitted is not None and (constant := _constant(*fitted)):
+    constant = "" if model is None else _constant(model, arrays)
+    poor = poor_of(run)
+    if constant:
         return _warned(run, poor, constant)
-    poor = poor or (_lost(fitted[0], run) if fitted is not None and drawn else "")
+    poor = poor or (_lost(model, run) if drawn and model is not None else "")
     if poor or run.reason not in (Reason.CONVERGED, Reason.BUDGET, Reason.STOPPED):
         run = rescued(run, again, seed, drawn, poor, sizes(), bool(settings.get("maximise")))
-        poor = "" if fitted is None else _poor(*fitted, run)
+        poor = poor_of(run)
     return _warned(run, poor)
 
 

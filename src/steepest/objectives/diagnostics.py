@@ -29,13 +29,14 @@ _FLAT = (
 
 def notes_on_names(
     root: Expression, columns: Sequence[str], given: Collection[str] = (), what: str = "prediction"
-) -> list[str]:
+) -> list[str]:  # fmt: skip
     """Return sentences on parameters that were probably meant as one of these columns, or as the number e.
 
     Args:
-        root: the prediction, or ``what`` it is called in messages.
+        root: the prediction.
         columns: those that the formula does not use.
         given: parameters that the user named as such.
+        what: the root in messages.
     """
     notes = []
     for name in root.parameters:

@@ -56,8 +56,7 @@ def other_starts(
 
 def rescued(
     first: Descent, descend: Callable[[Params], Descent], seed: int, drawn: Collection[str] = (), poor: str = "",
-    magnitudes: Mapping[str, float] | None = None,
-    maximise: bool = False,
+    magnitudes: Mapping[str, float] | None = None, maximise: bool = False,
 ) -> Descent:  # fmt: skip
     """Return the converged descent of lowest cost among other starts, if it is lower than the first one's; else that.
 
