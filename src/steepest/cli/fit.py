@@ -12,7 +12,7 @@ import click
 from steepest.cli import files, options
 from steepest.cli.models import held_out, layer_sizes, model_of
 from steepest.cli.output import announce, check_json, print_json, show_fit, show_summary, show_unscaled
-from steepest.errors import CacheWarning, SteepestWarning, StorageError
+from steepest.errors import CacheWarning, SteepestWarning, StorageError, TableWarning
 
 if TYPE_CHECKING:
     from steepest.checking.report import Report
@@ -269,6 +269,7 @@ def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SteepestWarning)
         warnings.simplefilter("default", CacheWarning)
+        warnings.simplefilter("always", TableWarning)
         model.fit(source, progress=False if quiet else None, **settings)
     run = model.run
     assert run is not None  # fit has just set it

@@ -47,6 +47,12 @@ def warn(sentences: Iterable[str]) -> None:
         tell(f"warning: {sentence}")
 
 
+def note(sentences: Iterable[str]) -> None:
+    """Print what was read otherwise than other programs read it to standard error, one sentence per line."""
+    for sentence in sentences:
+        tell(f"note: {sentence}")
+
+
 def _plain(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     """Print in ASCII from here on."""
     from steepest.display.console import prepare

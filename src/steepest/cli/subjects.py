@@ -38,7 +38,7 @@ def columns_in(text: str, opened: Table) -> list[str]:
     """Return the names of a formula that are columns of a table."""
     from steepest.language.formula import names_in
 
-    return [name for name in names_in(text) if name in opened.names]
+    return [name for name in names_in(text, columns=opened.names) if name in opened.names]
 
 
 def guessed_columns(text: str, wrt: Iterable[str] = ()) -> list[str]:
@@ -55,6 +55,7 @@ def guessed_columns(text: str, wrt: Iterable[str] = ()) -> list[str]:
 
 def subject(formula: str, opened: Table | None, cost: str) -> Model | Expression:
     """Return the model or the expression that a word means; notes on its names go to standard error."""
+    from steepest.language.columns import notes_on_spellings
     from steepest.language.formula import parse
     from steepest.models.model import Model, load
     from steepest.objectives.diagnostics import notes_on_names
@@ -70,7 +71,9 @@ def subject(formula: str, opened: Table | None, cost: str) -> Model | Expression
         model.use(opened)
         options.warn(model.notes)
         return model
-    expression = parse(formula, columns_in(formula, opened))
+    columns = columns_in(formula, opened)
+    expression = parse(formula, columns)
+    options.note(notes_on_spellings(formula, columns))
     options.warn(notes_on_names(expression, [name for name in opened.names if name not in expression.data]))
     return expression
 
