@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import check_json, print_json, show_check
 from steepest.cli.subjects import cost_of, subject
 from steepest.display.console import is_plain, table
@@ -64,6 +64,7 @@ def derive(
 )
 @options.seed
 @options.na
+@options.reading
 @options.as_json
 def check(
     formula: str, table: str, at: dict[str, float], cost: str, gradient: str, directions: int | None,
@@ -77,10 +78,9 @@ def check(
     from steepest.calculus.prepared import PreparedCost
     from steepest.checking.gradient_check import check as check_gradient
     from steepest.models.model import Model
-    from steepest.tables.table import open_table
     from steepest.training.initialisers import initial
 
-    opened = open_table(table)
+    opened = tables.opened(table)
     asked = subject(formula, opened, cost)
     prepared = asked.prepared if isinstance(asked, Model) else PreparedCost(asked)
     if not prepared.cost.parameters:

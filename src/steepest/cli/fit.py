@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import files, options
+from steepest.cli import files, options, tables
 from steepest.cli.models import held_out, layer_sizes, model_of
 from steepest.cli.output import announce, check_json, print_json, show_fit, show_summary, show_unscaled
 from steepest.errors import CacheWarning, SteepestWarning, StorageError, TableWarning
@@ -121,6 +121,7 @@ _NOT_KEPT = (
     "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
 )
 @options.na
+@options.reading
 @click.option("--save", type=files.Output("model"), help="File to which the model is saved (.safetensors).")
 @click.option("--unscaled", is_flag=True, help="Print and save the parameters for columns in their own units.")
 @click.option("--summary", is_flag=True, help="Print standard errors, intervals, statistics and correlations.")
@@ -139,10 +140,9 @@ def fit(
     """
     from steepest.objectives.diagnostics import rows_left_out
     from steepest.objectives.scaling import obstacle
-    from steepest.tables.table import open_table
 
     _refuse_files(save, given["checkpoint"], given["resume"])
-    opened = open_table(table)
+    opened = tables.opened(table)
     if formula is None:
         formula, usual = _built_in(table, bool(given["layers"]))
         start = usual if not start and seed is None and given["restarts"] is None else start
@@ -160,7 +160,7 @@ def fit(
     restricted = _refuse(model, settings, start)
     model.refuse_flat()
     if isinstance(settings["validate"], str):
-        settings["validate"] = model.held_out(settings["validate"], na)
+        settings["validate"] = model.held_out(tables.opened(settings["validate"]), na)
     large = settings["batch"] is not None and model.is_read_in_parts(opened)
     samples = None if large else model.read(opened, na)
     report = None

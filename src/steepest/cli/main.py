@@ -96,9 +96,7 @@ def _run() -> int:
         return BAD_INPUT
     except SteepestError as error:
         # The library names its arguments; on the command line they are options.
-        said = f"steepest: {error}"
-        for argument, option in options.SPELT.items():
-            said = said.replace(argument, option)
+        said = options.spelt(f"steepest: {error}")
         options.tell(with_mark(said) if is_plain(sys.stderr.encoding) else said)
         return BAD_INPUT
     except SystemExit:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import print_json
 from steepest.cli.subjects import built_in_model, built_in_table
 from steepest.documents import FORMATS, check_format
@@ -41,6 +41,7 @@ _FORMATS = ", ".join(f"{entry.name} ({entry.help})" for entry in FORMATS.entries
 @options.seed
 @click.option("--compare/--no-compare", default=True, help="Time finite differences, too; takes a second.")
 @options.na
+@options.reading
 @options.as_json
 def paper(
     model: str, table: str | None, output: str, cost: str, data: list[str] | None, title: str | None,
@@ -60,7 +61,13 @@ def paper(
     settings: dict[str, Any] = {"rate": rate, "epochs": epochs, "optimiser": optimiser, "batch": batch, "seed": seed}
     chosen = {name: value for name, value in settings.items() if table and value is not None}
     written = subject.paper(
-        table, start=begin or None, symbolic=symbolic, title=title, na=na, compare=compare, **chosen
+        tables.opened(table) if table else None,
+        start=begin or None,
+        symbolic=symbolic,
+        title=title,
+        na=na,
+        compare=compare,
+        **chosen,
     )
     written.save(output)
     options.warn(subject.notes)

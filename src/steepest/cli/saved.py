@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import plain, print_json
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _NO_INTERVAL = "note: no prediction_lower and prediction_upper: the cost does no
 )
 @options.output("File for the CSV [default: standard output].", "predictions")
 @options.na
+@options.reading
 @options.as_json
 def predict(model: str, table: str, interval: float | None, output: str | None, na: str, as_json: bool) -> int:
     """Predict every row of TABLE with a saved MODEL; prints a CSV column 'prediction'.
@@ -46,10 +47,9 @@ def predict(model: str, table: str, interval: float | None, output: str | None, 
     from steepest.models.model import load
     from steepest.objectives.diagnostics import rows_left_out
     from steepest.storage.files import write_atomically
-    from steepest.tables.table import open_table
 
     loaded = load(model)
-    opened = open_table(table)
+    opened = tables.opened(table)
     columns = loaded.inputs(opened, na)
     found = {"prediction": loaded.predict(columns), **_ends(loaded, columns, interval)}
     classes = {"class": found["prediction"].argmax(axis=1)} if loaded.prediction.operation.name == "softmax" else {}
@@ -94,6 +94,7 @@ def _ends(model: Model, columns: Samples, level: float | None) -> dict[str, Any]
 @click.argument("model")
 @click.argument("table")
 @options.na
+@options.reading
 @options.as_json
 def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
     """Evaluate the predictions of a saved MODEL on TABLE, which must contain the target.
@@ -105,7 +106,7 @@ def evaluate(model: str, table: str, na: str, as_json: bool) -> int:
     from steepest.objectives.diagnostics import rows_left_out
 
     loaded = load(model)
-    opened = loaded.use(table)
+    opened = loaded.use(tables.opened(table))
     found = loaded.evaluate(opened, na)
     if found["dropped"]:
         options.tell(rows_left_out(found["dropped"], opened.rows))
