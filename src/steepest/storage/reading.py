@@ -13,6 +13,7 @@ from typing import Any
 _WAIT = 5.0  # seconds until a pipe has a writer
 _BLOCK = 1 << 22
 _FROM = 1 << 28  # bytes that every machine can read
+_STREAM = 1 << 29  # bytes of what has no size, and perhaps no end: a pipe, what decompression yields
 _TEXT = 12  # a text of a twelfth of the memory needs about half of it while it is read
 
 
@@ -41,6 +42,16 @@ def memory() -> int:
 def most_text() -> int:
     """Return the bytes of the longest text that is read whole."""
     return max(_FROM, memory() // _TEXT)
+
+
+def most_streamed() -> int:
+    """Return the most bytes that are read of what has no size before it ends."""
+    return min(_STREAM, most_text())
+
+
+def is_stream(handle: int) -> bool:
+    """Return whether an open file has no size, as a pipe or a terminal."""
+    return not stat.S_ISREG(os.fstat(handle).st_mode)
 
 
 def refuse_special(path: str | os.PathLike[str]) -> None:
@@ -74,6 +85,8 @@ def read_file(
             raise UnreadableFileError("it is a device, which has no end", "name a file")
         if os.fstat(handle).st_size > most:
             raise _too_large(most, instead)
+        if stat.S_ISFIFO(mode):
+            most, instead = min(most, most_streamed()), "write it to a file, and name that"
         first = _first_block(handle) if stat.S_ISFIFO(mode) else b""
         if hasattr(os, "O_NONBLOCK"):
             os.set_blocking(handle, True)

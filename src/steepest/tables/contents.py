@@ -7,13 +7,12 @@ import gzip
 import importlib
 import io
 import warnings
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 from steepest.errors import TableError, TableWarning, missing
 from steepest.messages.sentences import line
-from steepest.storage.reading import UnreadableFileError, read_blocks
+from steepest.storage.reading import UnreadableFileError, most_streamed, read_blocks
 
 AS_PARQUET = "write it as Parquet, which needs less memory"
 AS_UTF8 = "save it as CSV in UTF-8"
@@ -58,12 +57,13 @@ def unpacked(data: bytes, source: str) -> bytes:
     else:
         return data
     try:
-        return read_blocks(opened.read, instead=AS_PARQUET, binary=BINARY, watch=watch_lines(source))
+        watch = watch_lines(source)
+        return read_blocks(opened.read, most_streamed(), "decompress it to a file", binary=BINARY, watch=watch)
     except UnreadableFileError as error:
         raise TableError(f"{source}: decompressed, {error.why}; {error.remedy}") from None
     except TableError:
         raise
-    except (OSError, EOFError, zlib.error, ValueError, Exception) as error:
+    except Exception as error:  # of one of three libraries
         what = f"it cannot be decompressed as {what} ({line(error)})"
         raise TableError(f"{source}: {what}; check that it is complete") from None
 
@@ -75,10 +75,38 @@ def _zstandard(data: bytes, source: str) -> Any:
     except ImportError:
         pass
     try:
-        reader = importlib.import_module("zstandard").ZstdDecompressor()
+        library = importlib.import_module("zstandard")
     except ImportError:
         raise TableError(f"{source}: {missing('files ending in .zst need', 'zstandard', 'zstd')}") from None
-    return reader.stream_reader(io.BytesIO(data), read_across_frames=True)
+    return _Frames(data, library.ZstdDecompressor().decompressobj)
+
+
+class _Frames:
+    """A file of what the frames of Zstandard contain; one that is cut off is an error, which python-zstandard ignores.
+
+    Args:
+        data: the frames.
+        begin: returns an object that decompresses one frame.
+    """
+
+    _PIECE = 1 << 10  # bytes that are decompressed at once, which are 50 MB at most
+
+    def __init__(self, data: bytes, begin: Callable[[], Any]) -> None:
+        self._data, self._begin, self._done, self._frame = data, begin, 0, begin()
+
+    def read(self, size: int) -> bytes:
+        """Return some ``size`` bytes or more, or fewer at the end."""
+        found: list[bytes] = []
+        while sum(map(len, found)) < size and self._done < len(self._data):
+            piece = self._data[self._done : self._done + self._PIECE]
+            found.append(self._frame.decompress(piece))
+            self._done += len(piece)
+            if self._frame.eof:
+                self._done -= len(self._frame.unused_data)
+                self._frame = self._begin() if self._done < len(self._data) else self._frame
+        if self._done >= len(self._data) and not self._frame.eof:
+            raise EOFError("it ends within a frame")
+        return b"".join(found)
 
 
 def as_utf8(data: bytes, source: str, encoding: str | None) -> bytes:

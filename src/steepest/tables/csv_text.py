@@ -5,6 +5,7 @@ Errors name the byte, line or data row. polars is imported on first use.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -15,7 +16,7 @@ import numpy as np
 
 from steepest.errors import TableError, TableWarning
 from steepest.messages.sentences import line
-from steepest.storage.reading import UnreadableFileError, read_blocks
+from steepest.storage.reading import UnreadableFileError, is_stream, most_streamed, read_blocks
 from steepest.tables.contents import AS_PARQUET, BINARY, as_utf8, watch_lines
 from steepest.tables.dialects import Dialect, csv_rows, dialect_of
 from steepest.tables.numerals import Column, FloatArray, Numerals, is_unusual, plain_numbers
@@ -41,7 +42,11 @@ def read_all(stream: Any, source: str) -> bytes:
         return found
 
     try:
-        return read_blocks(block, instead=AS_PARQUET, binary=BINARY, watch=watch_lines(source))
+        most, instead = None, AS_PARQUET
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):  # most streams have no such number
+            if is_stream(stream.fileno()):
+                most, instead = most_streamed(), "write it to a file, and name that"
+        return read_blocks(block, most, instead, binary=BINARY, watch=watch_lines(source))
     except (OSError, ValueError, AttributeError) as error:  # closed, for writing only, of another encoding
         raise TableError(f"{source}: it cannot be read ({line(error)}); open it for reading, as UTF-8") from None
     except UnreadableFileError as error:
@@ -80,8 +85,8 @@ def _columns(dialect: Dialect, source: str, early: Reading | None) -> tuple[list
     tables, each row may begin with its name, for which there is none in the header.
     """
     names, separator = dialect.names, dialect.separator
-    body = _without_empty_rows(dialect.body, separator) if len(names) > 1 else dialect.body
     width = len(names)
+    body = _without_empty_rows(dialect.body, separator, width) if width > 1 else dialect.body
     found = _rectangle(body, separator, width, early)
     if found is not None or width == 1:
         return found or _rows(dialect, body, source, early), names
@@ -90,7 +95,8 @@ def _columns(dialect: Dialect, source: str, early: Reading | None) -> tuple[list
     found = _rectangle(body, separator, width + 1, early)
     if found is not None and all(_is_empty(part) for part in found[-1]):
         return found[:-1], names
-    if found is not None and separator != "," and _are_row_names(found[0]):
+    # With commas, more fields are rather a decimal comma or a text without its quotation marks; R quotes the names.
+    if found is not None and (separator != "," or body.startswith(b'"')) and _are_row_names(found[0]):
         what = "rows have one field more than the header, and the first is taken as the name of the row, as R writes it"
         warnings.warn(f"{source}: {what}", TableWarning, stacklevel=2)
         return found[1:], names
@@ -113,12 +119,12 @@ def _are_row_names(column: Column) -> bool:
     return texts == numbers or not any(text is None or text.strip()[:1] in "+-.,0123456789" for text in texts)
 
 
-def _without_empty_rows(body: bytes, separator: str) -> bytes:
+def _without_empty_rows(body: bytes, separator: str, width: int) -> bytes:
     """Return rows without those at the end that have only separators, as spreadsheets write them."""
     end, blank = len(body), separator.encode() + b" \t"
     while end > 0:
         start = body.rfind(b"\n", 0, end) + 1
-        if body[start:end].strip(blank):
+        if end - start > _BEYOND * width or body[start:end].strip(blank) or body.count(blank[:1], start, end) > width:
             break
         end = max(start - 1, 0)
     return body[:end]

@@ -191,7 +191,7 @@ class Numerals:
             value = float(written.floats(decimal)[row])
             text = f"{shown(written.texts[row])} in column {name!r} is read as {value:.15g}"
             self._say("thousands", f"numbers have signs between thousands, {text}")
-        elif decimal == "," and self._reading.decimal is None:
+        elif decimal == "," and self._reading.decimal is None and self._reading.thousands not in (",", "."):
             rows = written.having(",")
             if len(rows):
                 text = f"{shown(written.texts[int(rows[0])])} in column {name!r}"
