@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from steepest.models.model import Model, load
     from steepest.objectives import costs as costs
     from steepest.proofreading import Proof, proofread
+    from steepest.tables.table import open_table
     from steepest.training import optimisers as optimisers
     from steepest.training import schedules as schedules
     from steepest.training.descent import Descent, descend
@@ -113,6 +114,7 @@ _HOMES = {
     "gradient": "calculus.gradient",
     "graph": "diagrams.graph",
     "load": "models.model",
+    "open_table": "tables.table",
     "parse": "language.formula",
     "proofread": "proofreading",
     "shrinking_steps": "checking.finite_differences",
@@ -134,9 +136,9 @@ __all__ = [
     "descend", "dot", "equal", "evaluate", "exp", "expand", "expm1", "finite_difference", "gradient", "graph",
     "greater", "greater_equal", "hypot", "largest", "leaky_relu", "less", "less_equal", "load", "log", "log1p",
     "log_softmax", "logaddexp", "logsumexp", "matmul", "maximum", "mean", "minimum", "models", "not_equal", "one_hot",
-    "optimisers", "outer", "params", "parse", "pictures", "power", "proofread", "relu", "schedules", "shrinking_steps",
-    "sigmoid", "sign", "simplify", "sin", "softmax", "softplus", "sqrt", "step", "stop_gradient", "sum", "tangent",
-    "tanh", "total", "total_outer", "transpose", "where",
+    "open_table", "optimisers", "outer", "params", "parse", "pictures", "power", "proofread", "relu", "schedules",
+    "shrinking_steps", "sigmoid", "sign", "simplify", "sin", "softmax", "softplus", "sqrt", "step", "stop_gradient",
+    "sum", "tangent", "tanh", "total", "total_outer", "transpose", "where",
 ]  # fmt: skip
 
 

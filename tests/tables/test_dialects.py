@@ -16,7 +16,6 @@ import pytest
 from steepest.errors import TableError, TableWarning
 from steepest.tables.table import open_table
 
-
 NARROW, NO_BREAK = "\u202f", "\u00a0"  # spaces between thousands
 
 
@@ -186,6 +185,8 @@ def test_a_word_that_may_mean_that_there_is_no_value() -> None:
         ("x;y\n1;2\n3;4\n;\n;\n", {"sep": ";", "nrows": 2}),
         ('s,x\n"two\nlines",1\n"a ""b""",2\n', {}),
         ("x,y\r1,2\r3,4\r", {"lineterminator": "\r"}),
+        ('"","x","y"\n"1",5,6\n"2",7,8\n', {"index_col": 0}),
+        ('"","x","y"\n"Ann",5,6\n"Bob",7,8\n', {"index_col": 0}),
         ("year,1990,1991\n5,1.5,2\n6,7,8\n", {}),
     ],
 )  # fmt: skip
@@ -202,7 +203,7 @@ def test_layouts(text: str, how: dict[str, Any]) -> None:
         ("x,y\n1,2\n#9,9\n3,4\n", {"comment": "#"}, "a line that begins with '#' is left out as a comment"),
         ("# x, y\n1,2\n3,4\n", {"header": None, "names": ["x", "y"], "skiprows": 1}, "'x', 'y' names the columns"),
         ("# a\n# x y\n1 2\n3 4\n", {"names": ["x", "y"], "skiprows": 2, "sep": " "}, "'x', 'y' names the columns"),
-        ('"","x","y"\n"1",5,6\n"2",7,8\n', {"index_col": 0}, "column 1 has no name in the header and is left out"),
+        ('"","x","y"\n"1.5",5,6\n"2",7,8\n', {"index_col": 0}, "column 1 has no name in the header and is left out"),
         ('"x" "y"\n"1" 5 6\n"2" 7 8\n', {"sep": " "}, "the first is taken as the name of the row"),
         ('"x","y"\n"one",5,6\n"two",7,8\n', {}, "the first is taken as the name of the row"),
         ("x\ty\na\t5\t6\nb\t7\t8\n", {"sep": "\t"}, "the first is taken as the name of the row"),

@@ -29,7 +29,7 @@ SPELT = {
     "in ranges=": "by --range",
     "decimal=','": "--decimal ,", "decimal='.'": "--decimal .", "thousands=','": "--thousands ,",
     "thousands='.'": "--thousands .", "comment=None": "--comment ''", "sheet='NAME'": "--sheet NAME",
-    "encoding='cp1252'": "--encoding cp1252",
+    "encoding='cp1252'": "--encoding cp1252", " (an argument of st.open_table)": "",
 }  # fmt: skip
 """Parts of the library's messages that name arguments, and their wording on the command line."""
 

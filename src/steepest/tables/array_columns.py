@@ -108,10 +108,8 @@ def _text_floats(series: Any, values: list[Any], name: str, source: str, reading
         kinds = "pandas.get_dummies(frame), or frame.to_dummies() of polars"
         what = f"column {name!r} is categorical, with categories such as {texts.drop_nulls()[0]!r}"
         raise TableError(f"{source}: {what}; make a column of 0 and 1 for each of them, by {kinds}") from None
-    if not noted:
-        warnings.warn(
-            f"{source}: column {name!r} is one of texts, which are read as numbers", TableWarning, stacklevel=2
-        )
+    if not noted and reading.decimal is None and reading.thousands is None:
+        warnings.warn(f"{source}: column {name!r} has texts, which are read as numbers", TableWarning, stacklevel=2)
     for each in noted:
         warnings.warn(each.message, TableWarning, stacklevel=2)
     return found

@@ -56,7 +56,8 @@ def read_all(stream: Any, source: str) -> bytes:
 def read_csv(data: bytes, source: str, tabs: bool, reading: Reading) -> Numerals:
     """Read a header and one line per row, as :mod:`steepest.tables.dialects` divides them.
 
-    The columns are of equal length; columns without a name are left out.
+    The columns are of equal length. Columns without a name are left out, which is said unless they name the rows, as in
+    what R and pandas write.
     """
     dialect = dialect_of(as_utf8(data, source, reading.encoding), source, tabs, reading)
     del data
@@ -66,7 +67,7 @@ def read_csv(data: bytes, source: str, tabs: bool, reading: Reading) -> Numerals
     for k, (name, column) in enumerate(zip(names, columns, strict=True)):
         if name:
             found[name] = column
-        elif not all(_is_empty(part) for part in column):
+        elif not all(_is_empty(part) for part in column) and not (k == 0 and _are_row_names(column)):
             what = f"column {k + 1} has no name in the header and is left out"
             warnings.warn(f"{source}: {what}", TableWarning, stacklevel=2)
     return Numerals(found, source, reading, doubtful)
@@ -115,8 +116,9 @@ def _are_row_names(column: Column) -> bool:
     texts: list[str | None] = []
     for part in column:
         texts += [f"{value:.0f}" for value in part.tolist()] if isinstance(part, np.ndarray) else part.to_list()
-    numbers = [str(k + 1) for k in range(len(texts))]
-    return texts == numbers or not any(text is None or text.strip()[:1] in "+-.,0123456789" for text in texts)
+    if texts[0] in ("0", "1") and texts == [str(k + int(texts[0])) for k in range(len(texts))]:
+        return True
+    return not any(text is None or text.strip()[:1] in "+-.,0123456789" for text in texts)
 
 
 def _without_empty_rows(body: bytes, separator: str, width: int) -> bytes:

@@ -38,6 +38,9 @@ _WORDS = dict.fromkeys(MISSING, "nan") | {"true": "1", "false": "0"}
 
 _SPACES = "[ \u00a0\u2007\u2009\u202f'’]"  # in thousands: spaces of all widths, apostrophes of Switzerland
 _SPACED = re.compile(rf"^[+-]?[1-9][0-9]{{0,2}}(?:{_SPACES}[0-9]{{3}})+(?:[.,][0-9]*)?$").pattern
+OF = " (an argument of st.open_table)"
+"""What the command line, where arguments are options, leaves out of messages."""
+
 _INFINITE = "(?i)^[+-]?inf(?:inity)?$"
 
 
@@ -106,9 +109,12 @@ class Numerals:
         before = 0
         parts = self._columns[name]
         for part in parts:
-            values, odd = (part, None) if isinstance(part, np.ndarray) else plain_numbers(part, self._reading)
-            if odd is not None or (self._closely and not isinstance(part, np.ndarray)):
-                return self._unusual(name, found, parts[len(found) :], before)
+            if isinstance(part, np.ndarray):
+                values = without(part, self._reading)
+            else:
+                values, odd = plain_numbers(part, self._reading)
+                if odd is not None or self._closely:
+                    return self._unusual(name, found, parts[len(found) :], before)
             found.append(values)
             before += len(values)
         return found[0] if len(found) == 1 else np.concatenate(found)
@@ -152,7 +158,7 @@ class Numerals:
                     return ","
                 grouped, decimal = (f"{written.floats(each)[int(both[0])]:.15g}" for each in (other, sign))
                 what = f"{at(both)}, which may be {grouped} or {decimal}"
-                remedy = f"say which with thousands={sign!r} for {grouped}, or decimal={sign!r} for {decimal}"
+                remedy = f"say which with thousands={sign!r} for {grouped}, or decimal={sign!r} for {decimal}{OF}"
                 raise TableError(f"{self._source}: {what}; {remedy}")
         return "."
 
@@ -298,9 +304,9 @@ def no_number(source: str, name: str, index: tuple[int, ...], value: object) -> 
     if hasattr(value, "isoformat") or type(value).__name__ == "datetime64" or (is_text and _DATE.match(text)):
         remedy = "a date needs a column of numbers, such as the days since the first one"
     elif is_text and re.fullmatch(r"[-+]?[\d.]*,\d+", text):
-        remedy = "if its comma is a decimal comma, say so with decimal=','"
+        remedy = f"if its comma is a decimal comma, say so with decimal=','{OF}"
     elif is_text and re.search(r"[€$£¥]", text):
         remedy = "leave out the sign of the currency"
     elif is_text and 0 < len(text) <= _LONGEST_WORD and not re.search(r"\d", text):
-        remedy = f"if it means that there is no value, say so with missing=[{text!r}]; else {remedy}"
+        remedy = f"if it means that there is no value, say so with missing=[{text!r}]{OF}; else {remedy}"
     return TableError(f"{source}: {where(name, index)} holds {what}, which is not a number; {remedy}")
