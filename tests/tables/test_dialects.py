@@ -132,7 +132,7 @@ def test_what_is_no_number_in_any_country(text: str) -> None:
 
 def test_percentages_are_fractions_to_the_last_digit() -> None:
     texts = ["12.5%", "12.3 %", "100%", "0.1%", "-7%", "NA"]
-    with pytest.warns(TableWarning, match=r"column 'x' holds percentages, '12\.5%' is read as 0\.125"):
+    with pytest.warns(TableWarning, match=r"numbers are percentages, '12\.5%' in column 'x' is read as 0\.125"):
         found = open_table(io.StringIO("x,y\n" + "".join(f"{text},1\n" for text in texts))).select("x", na="drop")
     assert found.arrays["x"].tolist() == [0.125, 0.123, 1.0, 0.001, -0.07]
     with pytest.warns(TableWarning, match="percentages"):

@@ -116,7 +116,7 @@ def _are_row_names(column: Column) -> bool:
     texts: list[str | None] = []
     for part in column:
         texts += [f"{value:.0f}" for value in part.tolist()] if isinstance(part, np.ndarray) else part.to_list()
-    if texts[0] in ("0", "1") and texts == [str(k + int(texts[0])) for k in range(len(texts))]:
+    if texts and texts[0] in ("0", "1") and texts == [str(k + int(texts[0])) for k in range(len(texts))]:
         return True
     return not any(text is None or text.strip()[:1] in "+-.,0123456789" for text in texts)
 

@@ -137,8 +137,9 @@ class Numerals:
             what = f"{at(written.rows.filter(written.percent))} and {other} without a percent sign"
             raise TableError(f"{self._source}: {what}; write all of them with the sign, or none")
         decimal = self._decimal(written, at)
-        self._note(name, written, decimal)
-        return np.concatenate([*found, without(written.floats(decimal), self._reading)])
+        values = written.floats(decimal)
+        self._note(name, written, decimal, values)
+        return np.concatenate([*found, without(values, self._reading)])
 
     def _decimal(self, written: _Written, at: Callable[[pl.Series], str]) -> str:
         """Return the decimal sign of a column; raise if the texts leave it open."""
@@ -185,24 +186,23 @@ class Numerals:
     def _has_commas(self) -> bool:
         return self._others[1]
 
-    def _note(self, name: str, written: _Written, decimal: str) -> None:
+    def _note(self, name: str, written: _Written, decimal: str, values: FloatArray) -> None:
         """Say how texts were read that other programs read otherwise, unless the user has said so."""
+
+        def example(rows: pl.Series) -> str:
+            row = int(rows[0])
+            return f"{shown(written.texts[row])} in column {name!r} is read as {values[row]:.15g}"
+
         if written.percent.any():
-            text = written.texts[int(written.rows.filter(written.percent)[0])]
-            value = float(written.floats(decimal)[int(written.rows.filter(written.percent)[0])])
-            self._say(f"percent {name}", f"column {name!r} holds percentages, {shown(text)} is read as {value:g}")
+            rows = written.rows.filter(written.percent)
+            self._say(f"percent {name}", f"numbers are percentages, {example(rows)}")
         grouped = written.grouped(decimal)
         if len(grouped) and self._reading.thousands is None:
-            row = int(grouped[0])
-            value = float(written.floats(decimal)[row])
-            text = f"{shown(written.texts[row])} in column {name!r} is read as {value:.15g}"
-            self._say("thousands", f"numbers have signs between thousands, {text}")
+            self._say("thousands", f"numbers have signs between thousands, {example(grouped)}")
         elif decimal == "," and self._reading.decimal is None and self._reading.thousands not in (",", "."):
             rows = written.having(",")
             if len(rows):
-                text = f"{shown(written.texts[int(rows[0])])} in column {name!r}"
-                value = float(written.floats(decimal)[int(rows[0])])
-                self._say("decimal", f"numbers have decimal commas, {text} is read as {value:.15g}")
+                self._say("decimal", f"numbers have decimal commas, {example(rows)}")
 
     def _say(self, kind: str, sentence: str) -> None:
         if kind not in self._said:
@@ -236,7 +236,7 @@ class _Written:
         here = bare.gather(self.rows).str.replace_all("−", "-", literal=True)
         self.percent = here.str.ends_with("%")
         here = here.str.strip_suffix("%").str.strip_chars()
-        here = here.str.replace(r"(?i)^true$", "1").str.replace(r"(?i)^false$", "0")
+        here = here.str.to_lowercase().replace({"true": "1", "false": "0"})
         self._spaced = here.str.contains(_SPACED)
         if reading.thousands in (None, " ", "'"):
             bound = here.str.replace_all(_SPACES, "")

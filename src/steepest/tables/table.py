@@ -165,8 +165,14 @@ def open_table(
         {'x': array([1200.]), 'y': array([0.5])}
     """
     how = reading(decimal, thousands, comment, missing, encoding, sheet)
-    if isinstance(source, Table):
-        return source
+    if not isinstance(source, Table):
+        return _opened(source, how)
+    if how != Reading():
+        raise TableError(f"{source.source}: it is open already; say how it is read where it is opened")
+    return source
+
+
+def _opened(source: object, how: Reading) -> Table:
     if isinstance(source, str) and source in BUILT_IN:
         return _mapping_table(BUILT_IN[source].columns, f"the built-in table {source}", how)
     if isinstance(source, str) and source == "-":
