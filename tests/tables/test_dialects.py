@@ -35,6 +35,7 @@ def both(text: str | bytes, how: dict[str, Any], **said: Any) -> list[str]:
             column = expected[name]
             np.testing.assert_array_equal(found.arrays[name.strip()], column.dropna())
             assert found.kept.tolist() == np.flatnonzero(column.notna()).tolist()
+    assert table.rows == len(expected)
     assert set(table.names) >= {name.strip() for name in expected.select_dtypes("number")}
     return [str(each.message) for each in noted]
 
@@ -63,6 +64,7 @@ LOCALES = [
     ("en-US, bars", "A|B|C\n1|2,334.01|5\n10|13|10\n", {"sep": "|", **POINT}),
     ("millions", 'x,y\n"1,200,000",1\n"1,200",2\n', POINT),
     ("a fraction that cannot be thousands", "x;y\n0,125;1\n1,250;2\n", {"sep": ";", "decimal": ","}),
+    ("one column", "x\n1,5\n0,25\n3\n", {"sep": ";", "decimal": ","}),
     ("another column decides", "x;y\n1,250;0,5\n2,750;1,5\n", {"sep": ";", "decimal": ","}),
 ]
 

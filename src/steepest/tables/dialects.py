@@ -145,6 +145,9 @@ def _separator(data: bytes) -> str:
         counts = [len(_WORDS.findall(line)) for line in text.encode().split(b"\n")[:_SAMPLED_ROWS] if line.strip()]
         if _divides(counts) and min(counts) > 1:
             return " "
+        rows = [row for row in text.split("\n")[1:_SAMPLED_ROWS] if row.strip()]
+        if any("," in row for row in rows) and all(map(is_number, rows)):
+            return ";"  # a single column, of numbers with decimal commas
     return "," if "," in outside else max(",;\t", key=outside.count)
 
 
