@@ -133,7 +133,7 @@ def fit(
 ) -> int:  # fmt: skip
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
 
-    TABLE is a CSV or Parquet file, '-' for CSV on standard input, or a built-in table: and, or, nand, xor,
+    TABLE is a CSV, Excel or Parquet file, '-' for standard input, or a built-in table: and, or, nand, xor,
     twice, which has a default formula. Names in the formula that are columns are data, all others parameters.
     With --layers, FORMULA is the name of the target and the model is a network. Defaults of options are read from
     the table [fit] of the file that --config names, or of steepest.toml in the current folder.
