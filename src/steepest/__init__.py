@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from steepest.models.model import Model, load
     from steepest.objectives import costs as costs
     from steepest.proofreading import Proof, proofread
+    from steepest.tables.table import open_table
     from steepest.training import optimisers as optimisers
     from steepest.training import schedules as schedules
     from steepest.training.descent import Descent, descend
@@ -138,6 +139,7 @@ _HOMES = {
     "gradient": "calculus.gradient",
     "graph": "diagrams.graph",
     "load": "models.model",
+    "open_table": "tables.table",
     "parse": "language.formula",
     "proofread": "proofreading",
     "shrinking_steps": "checking.finite_differences",
@@ -232,6 +234,7 @@ __all__ = [
     "normal_pdf",
     "not_equal",
     "one_hot",
+    "open_table",
     "optimisers",
     "outer",
     "params",

@@ -15,6 +15,10 @@ class CacheWarning(SteepestWarning):
     """Warns that compiled kernels are not kept, because others could replace what is kept there."""
 
 
+class TableWarning(SteepestWarning):
+    """Says how something in a table was read that other programs read otherwise, unless the user said how."""
+
+
 class ShapeError(SteepestError):
     """Raised when the shapes of an operation's arguments do not match."""
 

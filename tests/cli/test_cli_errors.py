@@ -18,7 +18,8 @@ def folder(tmp_path: Path) -> Path:
     """With some tables that have something wrong."""
     table(tmp_path / "hole.csv", "x,y\n1,2\n2,\n")
     table(tmp_path / "text.csv", "x,y\n1,2\n2,abc\n")
-    table(tmp_path / "comma.csv", "x;y\n1,5;2\n")
+    table(tmp_path / "comma.csv", 'x,y\n"1,200",2\n')
+    table(tmp_path / "german.csv", "x;y\n1,5;2\n1.25;3\n")
     table(tmp_path / "ragged.csv", "x,y\n1,2\n2\n")
     table(tmp_path / "twice.csv", "x,x\n1,2\n")
     table(tmp_path / "numbers.csv", "1,2\n3,4\n")
@@ -50,7 +51,12 @@ MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("directory", ["fit", "place", CHAIN], ["place", "directory"]),
     ("hole", ["fit", "hole.csv", CHAIN], ["hole.csv", "data row 2", "'y'", "--na drop"]),
     ("text", ["fit", "text.csv", CHAIN], ["text.csv", "data row 2", "'y'", "'abc'"]),
-    ("decimal comma", ["fit", "comma.csv", CHAIN], ["data row 1", "'1,5'", "decimal point, 1.5"]),
+    ("comma", ["fit", "comma.csv", CHAIN], ["may be 1200 or 1.2", "--thousands , for 1200", "--decimal ,"]),
+    ("two signs", ["fit", "german.csv", CHAIN], ["'1,5', with a decimal comma, and data row 2", "'1.25', with"]),
+    ("no comma", ["fit", "german.csv", CHAIN, "--decimal", "."], ["'1,5'", "decimal comma, say so with --decimal ,"]),
+    ("sign", ["fit", "comma.csv", CHAIN, "--decimal", ";"], ["the decimal sign is '.' or ',', not ';'"]),
+    ("signs", ["fit", "comma.csv", CHAIN, "--decimal", ",", "--thousands", ","], ["cannot be both"]),
+    ("encoding", ["fit", "comma.csv", CHAIN, "--encoding", "klingon"], ["no encoding 'klingon'"]),
     ("ragged", ["fit", "ragged.csv", CHAIN], ["data row 2 has 1 field", "header has 2"]),
     ("twice the name", ["fit", "twice.csv", CHAIN], ["'x' 2 times"]),
     ("no header", ["fit", "numbers.csv", CHAIN], ["first line holds numbers", "column names"]),

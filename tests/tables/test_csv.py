@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.errors import TableError
+from steepest.errors import TableError, TableWarning
 from steepest.tables import csv_text
 from steepest.tables.table import Table, open_table
 
@@ -73,10 +73,6 @@ def test_a_quoted_header_may_hold_the_separator_and_a_newline() -> None:
 
 def test_true_and_false_are_1_and_0() -> None:
     assert read("x\ntrue\nFalse\n TRUE\n0\n", "x") == {"x": [1.0, 0.0, 1.0, 0.0]}
-
-
-def test_comment_signs_are_not_special() -> None:
-    assert read("#x,y\n1,2\n", "#x") == {"#x": [1.0]}
 
 
 def test_a_text_column_that_is_not_needed_is_no_problem() -> None:
@@ -142,15 +138,11 @@ def test_text_in_a_needed_column_is_shown_with_its_place() -> None:
     assert "leave the column out" in said
 
 
-def test_a_decimal_comma_is_text_and_the_remedy_is_a_point() -> None:
-    said = complaint("x;y\n1,5;2\n", "x")
-    assert "data row 1 of column 'x' holds the text '1,5'" in said
-    assert "write a decimal point, 1.5" in said
-
-
-@pytest.mark.parametrize("text", ["1_000", "0x10", "1 2", "?", "-", "1e", "٣", "1.2.3", "yes", "12%"])
+@pytest.mark.parametrize(
+    "text", ["1_000", "0x10", "1 2", "1 23", "1e", "٣", "1.2.3", "yes", "%", "5%%", "%5", "1e3%", "0 123", "1,"]
+)
 def test_what_is_no_number_is_text(text: str) -> None:
-    assert f"data row 2 of column 'x' holds the text {text!r}" in complaint(f"x,y\n1,1\n{text},1\n", "x")
+    assert f"data row 2 of column 'x' holds the text {text!r}" in complaint(f'x,y\n1,1\n"{text}",1\n', "x")
 
 
 def test_long_texts_are_cut_and_control_characters_are_escaped() -> None:
@@ -159,7 +151,7 @@ def test_long_texts_are_cut_and_control_characters_are_escaped() -> None:
     assert len(said) < 250
 
 
-MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", " ", '""', " NA "]
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", " ", '""', " NA ", "?", ".", "-", "–", "#N/A", "<NA>"]
 
 
 @pytest.mark.parametrize("word", MISSING)
@@ -211,13 +203,13 @@ def test_infinities_are_named_by_row_and_column(word: str) -> None:
         ("1,2,3\n4,5\n", 2, "2 fields"),
         ("1,2,3\n4\n", 2, "1 field "),
         ("1,2,3\n4,5,6,7\n", 2, "4 fields"),
-        ("1,2,3,\n", 1, "4 fields"),
+        ("1,2,3,4\n", 1, "4 fields"),
         (
             "1,2,3\n4,5\n6,7,8,9\n",
             2,
             "2 fields",
         ),  # one too few and one too many: the separators' sum is right
-        ("1,,\n,,,\n", 2, "4 fields"),
+        ("1,,\n,,,,\n1,,", 2, "5 fields"),
         ("1,2,3\n\n4,5,6\n7,8\n", 3, "2 fields"),
         ('"1,2",3\n', 1, "2 fields"),
         ('1,2,"a,b"\n1,2,"c",3\n', 2, "4 fields"),
@@ -245,9 +237,13 @@ def test_duplicate_names_are_an_error() -> None:
     assert "rename" in said
 
 
-def test_an_empty_name_is_an_error() -> None:
-    assert "column 1 has no name in the header" in complaint(",x\n0,1\n", "x")
-    assert "column 3 has no name in the header" in complaint('x,y," "\n0,1,2\n', "x")
+def test_a_column_without_a_name_is_left_out() -> None:
+    table = open_table(io.StringIO(pd.DataFrame({"x": [4, 5]}).to_csv()))
+    assert table.names == ("x",)
+    assert table.select("x").arrays["x"].tolist() == [4.0, 5.0]
+    with pytest.warns(TableWarning, match="column 3 has no name in the header"):
+        assert read('x,y," "\n0,1,2\n', "y") == {"y": [1.0]}
+    assert "no column has a name" in complaint(",\n0,1\n", "x")
 
 
 def test_a_header_of_numbers_is_taken_for_a_missing_header() -> None:
@@ -279,18 +275,11 @@ def test_a_header_without_rows_is_an_error(text: str) -> None:
     assert "no rows" in complaint(text, "x")
 
 
-def test_another_encoding_is_named_by_byte_and_line() -> None:
-    said = complaint("name,x\nJosé,1\n".encode("latin-1"), "x")
-    assert "not UTF-8 text (byte 11, 0xe9 in line 2)" in said  # 7 bytes in line 1, J o s before it
-    for encoding in ("utf-16", "utf-16-le", "utf-32"):
-        assert "save it as CSV in UTF-8" in complaint("x,y\n1,2\n".encode(encoding), "x")
-
-
 def test_utf_8_names_and_texts_are_read() -> None:
     assert read("größe,城\n1,京\n", "größe") == {"größe": [1.0]}
 
 
-@pytest.mark.parametrize("junk", [b"\x89PNG\r\n\x1a\n\x00\x00", b"PK\x03\x04\x14\x00", b"\x1f\x8b\x08", b"x\0y\n1\n"])
+@pytest.mark.parametrize("junk", [b"\x89PNG\r\n\x1a\n\x00\x00", b"x\0y\n1\n", b"x\n\xff\x01\n", b"x\n\x81\n"])
 def test_binary_junk_is_an_error(junk: bytes) -> None:
     assert "save it as CSV in UTF-8" in complaint(junk, "x")
 
@@ -335,23 +324,26 @@ def try_everything(data: bytes) -> Table | None:
     return table
 
 
+@pytest.mark.filterwarnings("ignore::steepest.errors.TableWarning")
 @settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_give_a_table_or_a_table_error(data: bytes) -> None:
     try_everything(data)
 
 
+@pytest.mark.filterwarnings("ignore::steepest.errors.TableWarning")
 @settings(max_examples=500, deadline=None)
 @given(st.lists(SCRAPS, max_size=40).map(b"".join))
 def test_scraps_of_csv_are_read_as_the_csv_module_reads_them(data: bytes) -> None:
     table = try_everything(b"x,y\n" + data)
     if table is None:
         return
-    text = data.decode().replace("\r\n", "\n")
+    text = data.decode("cp1252" if b"\xe9" in data else "utf-8").replace("\r\n", "\n")
     rows = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     kept = [row for row in rows if len(row) > 1]
-    assert table.rows == len(kept)
-    assert {len(row) for row in kept} == {2}
+    full = [k for k, row in enumerate(kept) if any(field.strip() for field in row)]
+    assert (full[-1] + 1 if full else 0) <= table.rows <= len(kept)  # rows of separators at the end are left out
+    assert {len(row) - (len(row) == 3 and not row[2].strip()) for row in kept[: table.rows]} == {2}
 
 
 def test_the_slow_path_gives_what_the_fast_path_gives(monkeypatch: pytest.MonkeyPatch) -> None:

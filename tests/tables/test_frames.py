@@ -16,6 +16,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import steepest as st
+from steepest.errors import TableWarning
 from steepest.tables.table import open_table
 from table_errors import message
 
@@ -156,3 +158,76 @@ def test_a_parquet_file_that_holds_hardly_anything_is_refused(tmp_path: Path) ->
     for source in (tmp_path / "t.parquet", io.BytesIO((tmp_path / "t.parquet").read_bytes())):
         assert "it has 40,000,000 rows in " in (said := message(source))
         assert "bytes, so that they hold hardly anything; check where it comes from" in said
+
+
+# --- columns of DataFrames that are not plainly numbers ---
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pd.Categorical([1, 2, 1]), [1, 2, 1]),
+        (pd.Categorical([1.5, None, 2.5]), [1.5, 2.5]),
+        (pd.array([1.5, None, 2.5], dtype="Float64"), [1.5, 2.5]),
+        (pd.array([True, None, False], dtype="boolean"), [1, 0]),
+        (pd.arrays.SparseArray([0, 0, 1.5]), [0, 0, 1.5]),
+        (pd.Series([1, 2.5, None, True, Decimal("1.5"), np.float32(2)], dtype=object), [1, 2.5, 1, 1.5, 2]),
+        (pl.Series([Decimal("1.5"), None, Decimal("2.25")]), [1.5, 2.25]),
+        (pl.Series([1, 2], dtype=pl.Int128), [1, 2]),
+    ],
+)
+def test_columns_of_numbers_of_other_types(values: Any, expected: list[float]) -> None:
+    frame = (pl.DataFrame if isinstance(values, pl.Series) else pd.DataFrame)({"x": values})
+    assert open_table(frame).select("x", na="drop").arrays["x"].tolist() == expected
+
+
+TEXTS = ["1.5", "NA", "2"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"x": pd.array(TEXTS, dtype="string")}),
+        pd.DataFrame({"x": pd.Series(TEXTS, dtype=object)}),
+        pd.DataFrame({"x": pd.Series(["1.5", None, 2], dtype=object)}),
+        pd.DataFrame({"x": pd.Categorical(TEXTS)}),
+        pl.DataFrame({"x": TEXTS}),
+        pl.DataFrame({"x": TEXTS}, schema={"x": pl.Enum(["1.5", "NA", "2"])}),
+        pa.table({"x": TEXTS}),
+    ],
+)
+def test_texts_that_are_numbers_are_read_as_those_of_a_csv_with_a_note(frame: Any) -> None:
+    with pytest.warns(TableWarning, match="column 'x' has texts, which are read as numbers"):
+        found = open_table(frame).select("x", na="drop")
+    assert found.arrays["x"].tolist() == [1.5, 2.0]
+    assert found.kept.tolist() == [0, 2]
+
+
+def test_texts_of_other_countries_in_a_frame() -> None:
+    frame = pd.DataFrame({"x": ["1.234,5", "2"], "y": ["1,200", "2,500"], "z": ["5%", "7.5%"]})
+    with pytest.warns(TableWarning, match=r"'1\.234,5' in column 'x' is read as 1234\.5"):
+        assert open_table(frame).select("x").arrays["x"].tolist() == [1234.5, 2.0]
+    with pytest.warns(TableWarning, match="percentages"):
+        assert open_table(frame).select("z").arrays["z"].tolist() == [0.05, 0.075]
+    said = message(frame, "y")
+    assert "may be 1200 or 1.2; say which with thousands=',' for 1200, or decimal=',' for 1.2" in said
+    assert "argument of st.open_table" in said
+    assert st.open_table(frame, thousands=",").select("y").arrays["y"].tolist() == [1200.0, 2500.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            pd.Categorical(["lo", "hi"]),
+            "column 'x' is categorical, with categories such as 'lo'; make a column of",
+        ),
+        (pl.Series(["lo", "hi"], dtype=pl.Categorical), "column 'x' is categorical, with categories such as 'lo'"),
+        (pd.to_datetime(["2020-01-01", "2020-01-02"]), "a date needs a column of numbers, such as the days since"),
+        (pl.Series([datetime.date(2020, 1, 1)]), "a date needs a column of numbers, such as the days since"),
+        (pd.to_timedelta([1, 2], unit="D"), "column 'x' holds durations, which are no numbers; a duration needs"),
+    ],
+)
+def test_columns_that_are_no_numbers_say_what_to_do(values: Any, said: str) -> None:
+    frame = (pl.DataFrame if isinstance(values, pl.Series) else pd.DataFrame)({"x": values})
+    assert said in message(frame, "x")

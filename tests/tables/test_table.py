@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 
 from places import IRIS
+from steepest.errors import TableError
 from steepest.tables.built_in import BUILT_IN
 from steepest.tables.samples import Samples
 from steepest.tables.table import open_table
@@ -72,6 +73,8 @@ def test_built_in_name_wins_over_a_file_and_a_path_reaches_the_file(
 def test_an_open_table_is_given_back() -> None:
     table = open_table("nand")
     assert open_table(table) is table
+    with pytest.raises(TableError, match="it is open already"):
+        open_table(table, decimal=",")
 
 
 def test_columns_are_read_only_contiguous_float64() -> None:
@@ -161,10 +164,10 @@ def test_a_directory_is_an_error(tmp_path: Path) -> None:
 
 
 def test_another_suffix_is_an_error_that_names_what_is_read(tmp_path: Path) -> None:
-    (tmp_path / "t.xlsx").write_bytes(b"PK")
-    said = message(tmp_path / "t.xlsx")
-    assert ".xlsx" in said
-    assert ".csv, .tsv, .txt or .parquet" in said
+    (tmp_path / "t.json").write_bytes(b"[]")
+    said = message(tmp_path / "t.json")
+    assert ".json" in said
+    assert ".csv, .tsv, .txt, .xlsx or .parquet" in said
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import check_json, print_json, show_check
 from steepest.cli.subjects import cost_of, is_saved, subject, with_shapes_of
 from steepest.display.console import is_plain, table
@@ -120,6 +120,7 @@ def _derive_arrays(cost: Expression, wrt: list[str], form: str, as_json: bool) -
 )
 @options.seed
 @options.na
+@options.reading
 @options.as_json
 def check(
     formula: str, table: str | None, at: dict[str, Any], shape: dict[str, tuple[int, ...]], cost: str, gradient: str,
@@ -134,10 +135,9 @@ def check(
     from steepest.calculus.prepared import PreparedCost
     from steepest.checking.gradient_check import check as check_gradient
     from steepest.models.model import Model
-    from steepest.tables.table import open_table
     from steepest.training.initialisers import initial
 
-    opened = None if table is None else open_table(table)
+    opened = None if table is None else tables.opened(table)
     asked = subject(formula, opened, cost, with_shapes_of(at, shape))
     prepared = asked.prepared if isinstance(asked, Model) else PreparedCost(asked)
     if not prepared.cost.parameters:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import files, options
+from steepest.cli import files, options, tables
 from steepest.cli.fitted_model import DESCRIBING, model_to_fit
 from steepest.cli.models import descent_of, held_out, layer_sizes, refuse_absolute_sigma
 from steepest.cli.output import announce, check_json, print_json, reasons_of, show_fit, show_summary, show_unscaled
@@ -125,6 +125,7 @@ _NOT_KEPT = (
     "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
 )
 @options.na
+@options.reading
 @click.option("--save", type=files.Output("model"), help="File to which the model is saved (.safetensors).")
 @click.option("--unscaled", is_flag=True, help="Print and save the parameters for columns in their own units.")
 @click.option("--summary", is_flag=True, help="Print standard errors, intervals, statistics and correlations.")
@@ -137,19 +138,18 @@ def fit(
 ) -> int:  # fmt: skip
     """Fit FORMULA, 'target ~ prediction', to TABLE by gradient descent.
 
-    TABLE is a CSV or Parquet file, '-' for CSV on standard input, or a built-in table: and, or, nand, xor,
+    TABLE is a CSV, Excel or Parquet file, '-' for standard input, or a built-in table: and, or, nand, xor,
     twice, which has a default formula. Names in the formula that are columns are data, all others parameters.
     With --layers, FORMULA is the name of the target and the model is a network. Defaults of options are read from
     the table [fit] of the file that --config names, or of steepest.toml in the current folder.
     """
     from steepest.objectives.diagnostics import rows_left_out
     from steepest.objectives.scaling import obstacle
-    from steepest.tables.table import open_table
 
     _refuse_files(save, given["checkpoint"], given["resume"])
     if formula is None and "~" in table:
         raise click.UsageError(f"a table is needed as well: steepest fit data.csv '{table}'")
-    opened = open_table(table)
+    opened = tables.opened(table)
     found = model_to_fit(ctx, opened, table, formula, source, given)
     model, opened, start = found.model, found.opened, found.start
     notes = list(model.notes)
@@ -162,7 +162,7 @@ def fit(
     restricted = _refuse(model, settings, start)
     model.refuse_flat()
     if isinstance(settings["validate"], str):
-        settings["validate"] = model.held_out(settings["validate"], na)
+        settings["validate"] = model.held_out(tables.opened(settings["validate"]), na)
     large = settings["batch"] is not None and model.is_read_in_parts(opened)
     samples = None if large else model.read(opened, na)
     report = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import print_json
 from steepest.cli.subjects import built_in_model, built_in_table, columns_in, cost_of, guessed_columns, is_saved
 from steepest.messages.hints import nearest
@@ -45,6 +45,7 @@ _NODE = ("node", "operation", "value", "gradient", "local")
 @options.cost
 @options.seed
 @options.na
+@options.reading
 @options.as_json
 def graph(
     formula: str, at: dict[str, float], table: str | None, sample: int | None, explained: tuple[str, ...],
@@ -82,7 +83,6 @@ def _asked(
 ) -> tuple[Expression, dict[str, Any], dict[str, Expression]]:
     """Return the expression that a formula stands for, the values of its names, and the parts that it names."""
     from steepest.expressions.traversal import toposort
-    from steepest.tables.table import open_table
     from steepest.training.initialisers import initial
 
     if is_saved(formula):
@@ -91,8 +91,8 @@ def _asked(
         model = load(formula)
         if table is None:
             raise click.UsageError("the graph of a saved model needs data: give --table")
-        return model.cost, {**model.samples(table, na).arrays, **model.params, **at}, {}
-    opened = None if table is None else open_table(table)
+        return model.cost, {**model.samples(tables.opened(table), na).arrays, **model.params, **at}, {}
+    opened = None if table is None else tables.opened(table)
     expression, parts = cost_of(formula, cost, data if opened is None else columns_in(formula, opened))
     inside = set(toposort([expression]))
     # A part that the formula does not use, or that is a single name or number, has no node to label.

@@ -30,7 +30,7 @@ from steepest.cli.saved import evaluate, export, predict
 from steepest.cli.show import show
 from steepest.cli.surface import surface
 from steepest.display.console import is_plain, prepare
-from steepest.errors import SteepestError
+from steepest.errors import SteepestError, TableWarning
 from steepest.expressions.ascii import with_mark
 from steepest.messages.sentences import legible
 from steepest.version import __version__
@@ -86,6 +86,7 @@ def _run() -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            warnings.simplefilter("always", TableWarning)  # printed once by the function above
             status = main.main(prog_name="steepest", standalone_mode=False)
     except click.exceptions.Abort:
         return INTERRUPTED
@@ -98,9 +99,7 @@ def _run() -> int:
         return BAD_INPUT
     except SteepestError as error:
         # The library names its arguments; on the command line they are options.
-        said = f"steepest: {error}"
-        for argument, option in options.SPELT.items():
-            said = said.replace(argument, option)
+        said = options.spelt(f"steepest: {error}")
         options.tell(with_mark(said) if is_plain(sys.stderr.encoding) else said)
         return BAD_INPUT
     except SystemExit:
@@ -121,8 +120,11 @@ def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
     line: str | None = None,
 ) -> None:  # fmt: skip
-    """Print a warning as a sentence, without the line of code that it comes from."""
-    options.warn([str(message)])
+    """Print a warning as a sentence, once, without the line of code that it comes from."""
+    said = click.get_current_context().meta.setdefault("steepest warnings", set())
+    if str(message) not in said:
+        said.add(str(message))
+        (options.note if issubclass(category, TableWarning) else options.warn)([str(message)])
 
 
 @click.group(cls=options.Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})

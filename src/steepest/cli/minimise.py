@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import print_json, reasons_of, show_arrays, show_descent
 from steepest.cli.subjects import expression_of, is_saved, with_shapes_of
 from steepest.errors import CacheWarning, SteepestWarning
@@ -49,6 +49,7 @@ _ENDLESS = 1e100  # a cost beyond which a descent that does not converge follows
 @click.option("--max-seconds", type=float, help="Stop after this time.")
 @options.seed
 @options.na
+@options.reading
 @click.option(
     "--plot/--no-plot", default=None, help="Plot cost against epoch [default: if the terminal is large enough]."
 )
@@ -64,11 +65,10 @@ def minimise(
     from the seed. A formula with columns needs a mean or total over the rows. Exits 1 if the descent diverged.
     """
     from steepest.calculus.prepared import PreparedCost
-    from steepest.tables.table import open_table
 
     if output:
         options.refuse_format(output)
-    opened = None if table is None else open_table(table)
+    opened = None if table is None else tables.opened(table)
     cost = _cost(formula, opened, with_shapes_of(start, shape))
     samples = None if opened is None else _samples(cost, opened, na)
     prepared = PreparedCost(cost)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli import files, options
-from steepest.errors import CacheWarning, SteepestWarning
+from steepest.errors import CacheWarning, SteepestWarning, TableWarning
 
 if TYPE_CHECKING:
     from steepest.models.model import Model
@@ -108,6 +108,7 @@ def descent_of(model: Model, source: Table | Samples, settings: dict[str, Any], 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SteepestWarning)
         warnings.simplefilter("default", CacheWarning)
+        warnings.simplefilter("always", TableWarning)
         model.fit(source, progress=False if quiet else None, **settings)
     run = model.run
     assert run is not None  # fit has just set it

@@ -27,6 +27,9 @@ SPELT = {
     "a range such as (0.1, 10) in start=": "a range, as --start w=0.1:10",
     "leave restarts out": "leave --restarts out", "in start ": "in --start ", "in start,": "in --start,",
     "in ranges=": "by --range",
+    "decimal=','": "--decimal ,", "decimal='.'": "--decimal .", "thousands=','": "--thousands ,",
+    "thousands='.'": "--thousands .", "comment=None": "--comment ''", "sheet='NAME'": "--sheet NAME",
+    "encoding='cp1252'": "--encoding cp1252", " (an argument of st.open_table)": "",
 }  # fmt: skip
 """Parts of the library's messages that name arguments, and their wording on the command line."""
 
@@ -45,6 +48,19 @@ def warn(sentences: Iterable[str]) -> None:
     """Print warnings to standard error, one per line."""
     for sentence in sentences:
         tell(f"warning: {sentence}")
+
+
+def note(sentences: Iterable[str]) -> None:
+    """Print how something was read to standard error, one sentence per line, with arguments as options."""
+    for sentence in sentences:
+        tell(f"note: {spelt(sentence)}")
+
+
+def spelt(sentence: str) -> str:
+    """Return a sentence of the library with its arguments as options of the command line."""
+    for argument, option in SPELT.items():
+        sentence = sentence.replace(argument, option)
+    return re.sub(r"missing=\['([^']*)'\]", r"--missing '\1'", sentence)
 
 
 def _plain(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -288,6 +304,29 @@ cost = named(
 na = click.option(
     "--na", type=click.Choice(["error", "drop"]), default="error", help="Rows with missing values: refuse or drop."
 )
+
+
+def _read_as(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep how tables are to be read for :func:`steepest.cli.tables.opened`."""
+    if value not in (None, ()):
+        ctx.meta.setdefault(READING, {})[param.name] = value
+
+
+def _how_read(flag: str, help_text: str, **settings: Any) -> Decorator:
+    return click.option(flag, help=help_text, expose_value=False, callback=_read_as, **settings)
+
+
+READING = "steepest reading"
+"""The key of the settings of :func:`steepest.tables.table.open_table` that options give."""
+reading = together(
+    _how_read("--decimal", "Decimal sign of texts, . or , [default: by the numbers].", metavar="SIGN"),
+    _how_read("--thousands", "Sign between thousands: , . ' or a space [default: by the numbers].", metavar="SIGN"),
+    _how_read("--missing", "A further value that means that there is none, as -999; repeat for several.", multiple=True,
+              metavar="VALUE"),
+    _how_read("--comment", "How lines begin that are no rows; '' if there are none [default: #].", metavar="SIGN"),
+    _how_read("--encoding", "Encoding of a text [default: by its bytes].", metavar="NAME"),
+    _how_read("--sheet", "Sheet of a workbook [default: the first with cells].", metavar="NAME"),
+)  # fmt: skip
 scale = click.option(
     "--scale", type=click.Choice(["standard", "none"]),
     help="Standardise the inputs, and a numeric target: (x − mean)/standard deviation [default: with --layers].",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.models import descent_of, method_of
 from steepest.cli.output import print_json
 from steepest.cli.subjects import built_in_model, built_in_table, guessed_columns, is_saved
@@ -49,6 +49,7 @@ _FORMATS = ", ".join(f"{entry.name} ({entry.help})" for entry in FORMATS.entries
 @options.seed
 @click.option("--compare/--no-compare", default=True, help="Time finite differences, too; takes a second.")
 @options.na
+@options.reading
 @options.as_json
 def paper(
     model: str, table: str | None, output: str, cost: str, data: list[str] | None, title: str | None,
@@ -75,7 +76,13 @@ def paper(
         flags = "--fix, --tie, --bounds, --restarts and --absolute-sigma"
         raise click.UsageError(f"{flags} need a formula and a TABLE; a saved model has its own settings")
     written = subject.paper(
-        table, start=begin or None, symbolic=symbolic, title=title, na=na, compare=compare, **chosen
+        tables.opened(table) if table else None,
+        start=begin or None,
+        symbolic=symbolic,
+        title=title,
+        na=na,
+        compare=compare,
+        **chosen,
     )
     written.save(output)
     options.warn(subject.notes)

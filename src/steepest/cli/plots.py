@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.models import descent_of, layer_sizes, method_of, model_of
 from steepest.cli.output import finish
 from steepest.cli.subjects import is_saved
@@ -77,6 +77,7 @@ def _fitting(*methods: options.Decorator) -> options.Decorator:
         options.start,
         options.seed,
         options.na,
+        options.reading,
     )
 
 
@@ -96,13 +97,12 @@ _by_the_cost = _fitting(
 def _fitted(what: str, table: str, given: dict[str, Any]) -> Any:
     """Load a saved model, or fit a formula to a table."""
     from steepest.models.model import load
-    from steepest.tables.table import open_table
 
     start, seed, na = given.pop("start"), given.pop("seed"), given.pop("na")
     if is_saved(what):
         return load(what)
     extras = {"output": "auto", "weights": None, "l1": 0.0, "l2": 0.0, "balanced": False}
-    opened = open_table(table)
+    opened = tables.opened(table)
     settings = {**extras, **given}
     if "fix" in settings:  # else the optimiser and the rate have defaults
         settings |= {"fixed": settings.pop("fix"), "tied": settings.pop("tie")}
@@ -149,7 +149,9 @@ def training(
     if restarts is not None:
         given["restarts"] = restarts
     model = _fitted(formula, table, given)
-    return finish(pictures.training(model, table=table, width=width, title=title, na=na), output, as_json)
+    return finish(
+        pictures.training(model, table=tables.opened(table), width=width, title=title, na=na), output, as_json
+    )
 
 
 def _of_model(name: str, about: str, examples: str, width: str = "column") -> None:
@@ -171,7 +173,7 @@ def _of_model(name: str, about: str, examples: str, width: str = "column") -> No
         options.refuse_format(output)
         na = given["na"]
         loaded = _fitted(model, table, given)
-        made = getattr(pictures, name)(loaded, table, width=width, title=title, na=na)
+        made = getattr(pictures, name)(loaded, tables.opened(table), width=width, title=title, na=na)
         return finish(made, output, as_json)
 
 
@@ -227,7 +229,7 @@ def _of_fit(name: str, about: str, examples: str, *own: options.Decorator, width
         loaded = _fitted(model, table, given)
         chosen = {"along": along and options.bare(along), "interval": interval, "names": names}
         wanted = {word: value for word, value in chosen.items() if value is not None}
-        made = getattr(pictures, name)(loaded, table, width=width, title=title, na=na, **wanted)
+        made = getattr(pictures, name)(loaded, tables.opened(table), width=width, title=title, na=na, **wanted)
         return finish(made, output, as_json)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import plain, print_json
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _NO_INTERVAL = "note: no prediction_lower and prediction_upper: the cost does no
 @click.option("--keep", is_flag=True, help="Write the columns of TABLE, too, before those of the prediction.")
 @options.output("File for the CSV [default: standard output].", "predictions")
 @options.na
+@options.reading
 @options.as_json
 def predict(
     model: str, table: str, interval: float | None, keep: bool, output: str | None, na: str, as_json: bool
@@ -55,10 +56,9 @@ def predict(
     from steepest.objectives.diagnostics import rows_left_out
     from steepest.storage.files import write_atomically
     from steepest.tables.cells import csv_lines
-    from steepest.tables.table import open_table
 
     loaded = load(model)
-    opened = open_table(table)
+    opened = tables.opened(table)
     columns = loaded.inputs(opened, na)
     found = {"prediction": loaded.predict(columns), **_ends(loaded, columns, interval)}
     classes = _classes(loaded, found["prediction"])
@@ -139,6 +139,7 @@ def _ends(model: Model, columns: Samples, level: float | None) -> dict[str, Any]
 @click.argument("table")
 @click.option("--target", metavar="COLUMN", help="Column of the target, if it has another name than in the formula.")
 @options.na
+@options.reading
 @options.as_json
 def evaluate(model: str, table: str, target: str | None, na: str, as_json: bool) -> int:
     """Evaluate the predictions of a saved MODEL on TABLE, which must contain the target.
@@ -151,7 +152,8 @@ def evaluate(model: str, table: str, target: str | None, na: str, as_json: bool)
     from steepest.objectives.diagnostics import rows_left_out
 
     loaded = load(model)
-    opened = loaded.use(table if target is None else _with_target(table, options.bare(target), loaded))
+    read = tables.opened(table)
+    opened = loaded.use(read if target is None else _with_target(read, options.bare(target), loaded))
     found = loaded.evaluate(opened, na)
     if found["dropped"]:
         options.tell(rows_left_out(found["dropped"], opened.rows))
@@ -162,15 +164,15 @@ def evaluate(model: str, table: str, target: str | None, na: str, as_json: bool)
     return 0
 
 
-def _with_target(table: str, column: str, model: Model) -> Table:
+def _with_target(opened: Table, column: str, model: Model) -> Table:
     """Return a table in which a column has the name of the model's target, too.
 
     Raises:
         click.UsageError: the target is no single column, or is in the table by its own name.
     """
-    from steepest.tables.table import Table, open_table
+    from steepest.tables.table import Table
 
-    opened, name = open_table(table), model.target.name
+    name = model.target.name
     if not name:
         raise click.UsageError(f"the target of the model is {model.target}, not a column; leave --target out")
     if name == column:

@@ -35,7 +35,7 @@ def columns_in(text: str, opened: Table) -> list[str]:
     """Return the names of a formula that are columns of a table."""
     from steepest.language.formula import names_in
 
-    return [name for name in names_in(text) if name in opened.names]
+    return [name for name in names_in(text, columns=opened.names) if name in opened.names]
 
 
 def guessed_columns(text: str, wrt: Iterable[str] = ()) -> list[str]:
@@ -102,6 +102,7 @@ def subject(
     formula: str, opened: Table | None, cost: str, shapes: Mapping[str, tuple[int, ...]] | None = None
 ) -> Model | Expression:
     """Return the model or the expression that a word means; notes on its names go to standard error."""
+    from steepest.language.columns import notes_on_spellings
     from steepest.language.formula import names_in
     from steepest.models.model import Model, load
     from steepest.objectives.diagnostics import notes_on_names
@@ -119,6 +120,7 @@ def subject(
         options.warn(model.notes)
         return model
     expression = expression_of(formula, opened, shapes)
+    options.note(notes_on_spellings(formula, columns_in(formula, opened)))
     options.warn(notes_on_names(expression, [name for name in opened.names if name not in expression.data]))
     return expression
 

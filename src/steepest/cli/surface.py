@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steepest.cli import options
+from steepest.cli import options, tables
 from steepest.cli.output import finish
 from steepest.cli.subjects import subject
 
@@ -72,6 +72,7 @@ def _over(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 @options.cost
 @options.seed
 @options.na
+@options.reading
 @options.shown("--points", 200, "Points of the grid along an axis.", type=click.IntRange(2, 2000))
 @options.shown("--frames", 60, "Frames of a gif or mp4, at most.", type=click.IntRange(2, 1000))
 @options.width()
@@ -92,13 +93,12 @@ def surface(
     """
     from steepest import pictures
     from steepest.tables.built_in import BUILT_IN
-    from steepest.tables.table import open_table
 
     options.refuse_format(output, _MOVING)
     if formula in BUILT_IN:
         known, table = BUILT_IN[formula], table or formula
         formula, start = known.formula, start if start or at or seed is not None else dict(known.start)
-    opened = None if table is None else open_table(table)
+    opened = None if table is None else tables.opened(table)
     asked = subject(formula, opened, cost)
     paths = None
     if start or optimisers or seed is not None:

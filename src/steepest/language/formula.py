@@ -6,16 +6,16 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from steepest.errors import FormulaError, ShapeError
 from steepest.expressions.arithmetic import number_value
-from steepest.expressions.characters import SUBSCRIPTS, SUPERSCRIPTS
 from steepest.expressions.expression import DATA, OPERATIONS, PARAMETER, Expression, Operation, Shape, constant, leaf
 from steepest.expressions.operations import FUNCTIONS
 from steepest.expressions.printing import FUNCTION_NAMES, RESERVED
+from steepest.language.columns import DIGITS, as_columns
 from steepest.language.syntax import LIMITS as LIMITS
 from steepest.language.syntax import Limits as Limits
 from steepest.language.syntax import error_at, grammar, read, with_products
@@ -48,7 +48,6 @@ _COMPARISONS = {
     "==": "equal", "!=": "not_equal", "≠": "not_equal",
 }
 # fmt: on
-_DIGITS = str.maketrans(SUPERSCRIPTS + "⁻" + SUBSCRIPTS, "0123456789-0123456789")
 
 
 def parse(text: str, data: Names = (), params: Names | None = None, limits: Limits = LIMITS) -> Expression:
@@ -62,7 +61,8 @@ def parse(text: str, data: Names = (), params: Names | None = None, limits: Limi
 
     Args:
         text: the formula.
-        data: the names that are data columns; a mapping gives their feature shapes.
+        data: the names that are data columns; a mapping gives their feature shapes. They come before anything else
+            that a name could mean: with ``data=["pi", "x²"]``, ``pi`` is no number and ``x²`` no power.
         params: the names that are parameters, or a mapping to their shapes [default: all other names].
         limits: limits on length, nesting and constant exponents.
 
@@ -84,7 +84,7 @@ def parse(text: str, data: Names = (), params: Names | None = None, limits: Limi
     Source: definition.
     """
     builder = _Builder(text, data, params, limits)
-    formula = builder.build(read(text, limits))
+    formula = builder.build(read(builder.text, limits))
     if builder.tilde is not None:
         raise builder.error(builder.tilde, "'~' makes a model of a target and a prediction: give it to st.Model")
     return formula.expression
@@ -92,19 +92,28 @@ def parse(text: str, data: Names = (), params: Names | None = None, limits: Limi
 
 def parse_formula(text: str, data: Names = (), params: Names | None = None, limits: Limits = LIMITS) -> Formula:
     """Read a formula that may be a model ``target ~ prediction``; see :func:`parse`."""
-    return _Builder(text, data, params, limits).build(read(text, limits))
+    builder = _Builder(text, data, params, limits)
+    return builder.build(read(builder.text, limits))
 
 
-@functools.lru_cache(maxsize=256)
-def names_in(text: str, limits: Limits = LIMITS) -> tuple[str, ...]:
+def names_in(text: str, limits: Limits = LIMITS, columns: Collection[str] = ()) -> tuple[str, ...]:
     """Return the names in a formula that are not functions, constants or defined parts, in reading order.
+
+    Names of ``columns`` come before anything else that they could mean.
 
     Raises:
         FormulaError: the text is not a formula.
 
     >>> names_in("z ~ sigmoid(x*w + b) + pi")
     ('z', 'x', 'w', 'b')
+    >>> names_in("z ~ w*pi", columns=["z", "pi"])
+    ('z', 'w', 'pi')
     """
+    return _names_in(as_columns(text, columns, limits), limits)
+
+
+@functools.lru_cache(maxsize=256)
+def _names_in(text: str, limits: Limits) -> tuple[str, ...]:
     read(text, limits)
     tokens = list(grammar().lex(text))
     defined = {_plain(name) for name, sign in itertools.pairwise(tokens) if sign.type == "EQUAL"}
@@ -138,7 +147,7 @@ def guess_data(text: str, wrt: Iterable[str] = ()) -> list[str]:
 
 
 def _plain(token: Token) -> str:
-    return str(token).translate(_DIGITS)
+    return str(token).translate(DIGITS)
 
 
 def _bare(token: Token) -> str:
@@ -150,10 +159,10 @@ class _Builder:
     """Builds the graph bottom-up from a parse tree, without recursion."""
 
     def __init__(self, text: str, data: Names, params: Names | None, limits: Limits) -> None:
-        self.text, self.limits = text, limits
         if isinstance(data, str) or isinstance(params, str):
             raise FormulaError("data and params are lists of names, not one text; write data=['x']")
         self.data = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
+        self.text, self.limits = as_columns(text, self.data, limits), limits
         self.params = dict.fromkeys(params, ()) if params is not None and not isinstance(params, Mapping) else params
         self.definitions: dict[str, Expression] = {}
         self.tilde: Token | None = None

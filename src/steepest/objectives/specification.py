@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -14,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from steepest.calculus.layers import find_layers
 from steepest.calculus.prepared import PreparedCost
 from steepest.engines import evaluate
-from steepest.errors import FormulaError, ModelError
+from steepest.errors import FormulaError, ModelError, TableWarning
 from steepest.expressions.expression import DATA, Expression, leaves, substitute
+from steepest.language.columns import notes_on_spellings
 from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_formula
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import counted
@@ -55,7 +57,7 @@ class Specification(Scaled):
         self._shapes = dict(params or {})
         self._parsed: Formula | None = None
         self._limits = limits
-        self.names = names_in(formula, limits)
+        self.names = names_in(formula, limits, data or ())
         self.params: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
         self.fitted: dict[str, Any] = {}
@@ -69,6 +71,7 @@ class Specification(Scaled):
     def _bind(self, data: Sequence[str] | Mapping[str, Any], known: Sequence[str] = (), complete: bool = True) -> None:
         """Parse the formula with these names as columns, and those of the target, unless ``complete``."""
         columns = data if isinstance(data, Mapping) else dict.fromkeys(data, ())
+        self.names = names_in(self._text, self._limits, columns)
         shapes = {name: self._shapes.get(name, ()) for name in self.names if name not in columns}
         parsed = parse_formula(self._text, columns, shapes, self._limits)
         if parsed.target is None:
@@ -202,6 +205,8 @@ class Specification(Scaled):
         if self._parsed is None:
             present = [name for name in self.names if name in opened.names]
             self._bind({name: feature_shape(opened, name) for name in present}, opened.names)
+            for note in notes_on_spellings(self._text, present, self._limits):
+                warnings.warn(note, TableWarning, stacklevel=2)
         missing = [name for name in self.data if name not in opened.names]
         if missing:
             opened.select(missing)  # raises an error that suggests the nearest column
@@ -229,6 +234,8 @@ class Specification(Scaled):
     def _open(self, table: Any) -> tuple[Table, dict[str, tuple[str, ...]]]:
         """Return a table with the feature groups of this model, and their columns, fixed by the first table."""
         opened = table if isinstance(table, Table) else open_table(table)
+        if self._parsed is None:
+            self.names = names_in(self._text, self._limits, opened.names)
         if self.classes and self._parsed is not None:
             opened = labelled(opened, str(self.target.name), self.classes)
         blocks = self._blocks
@@ -326,7 +333,8 @@ class Specification(Scaled):
         if self._parsed is None:
             opened, _ = self._open(table)
             present = {name: feature_shape(opened, name) for name in self.names if name in opened.names}
-            absent = [name for name in names_in(self._text.partition("~")[0]) if name not in present]
+            left = names_in(self._text.partition("~")[0], columns=opened.names)
+            absent = [name for name in left if name not in present]
             once = Specification(
                 self._text, "mse", {**present, **dict.fromkeys(absent, ())}, self._shapes, self._limits
             )

@@ -13,6 +13,7 @@ from typing import Any
 _WAIT = 5.0  # seconds until a pipe has a writer
 _BLOCK = 1 << 22
 _FROM = 1 << 28  # bytes that every machine can read
+_STREAM = 1 << 29  # bytes of what has no size, and perhaps no end: a pipe, what decompression yields
 _TEXT = 12  # a text of a twelfth of the memory needs about half of it while it is read
 
 
@@ -43,19 +44,33 @@ def most_text() -> int:
     return max(_FROM, memory() // _TEXT)
 
 
+def most_streamed() -> int:
+    """Return the most bytes that are read of what has no size before it ends."""
+    return min(_STREAM, most_text())
+
+
+def is_stream(handle: int) -> bool:
+    """Return whether an open file has no size, as a pipe or a terminal."""
+    return not stat.S_ISREG(os.fstat(handle).st_mode)
+
+
 def refuse_special(path: str | os.PathLike[str]) -> None:
     """Raise UnreadableFileError unless this is a regular file, or there is none."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise UnreadableFileError("it is not a regular file", "name one")
 
 
-def read_file(path: str | os.PathLike[str], most: int | None = None, instead: str = "name a smaller one") -> bytes:
+def read_file(
+    path: str | os.PathLike[str], most: int | None = None, instead: str = "name a smaller one",
+    binary: tuple[bytes, ...] = (), watch: Callable[[bytes], None] | None = None,
+) -> bytes:  # fmt: skip
     """Return the content of a regular file, or what a pipe delivers.
 
     Args:
         path: the file.
         most: the most bytes that it may have [default: :func:`most_text`].
         instead: what to do if it has more.
+        binary, watch: as for :func:`read_blocks`.
 
     Raises:
         UnreadableFileError: it is a device, a pipe that nobody writes to, or larger.
@@ -70,18 +85,27 @@ def read_file(path: str | os.PathLike[str], most: int | None = None, instead: st
             raise UnreadableFileError("it is a device, which has no end", "name a file")
         if os.fstat(handle).st_size > most:
             raise _too_large(most, instead)
+        if stat.S_ISFIFO(mode):
+            most, instead = min(most, most_streamed()), "write it to a file, and name that"
         first = _first_block(handle) if stat.S_ISFIFO(mode) else b""
         if hasattr(os, "O_NONBLOCK"):
             os.set_blocking(handle, True)
-        return read_blocks(file.read, most, instead, first)
+        return read_blocks(file.read, most, instead, first, binary, watch)
 
 
 def read_blocks(
-    read: Callable[[int], Any], most: int | None = None, instead: str = "name a smaller one", first: bytes = b""
-) -> bytes:
+    read: Callable[[int], Any], most: int | None = None, instead: str = "name a smaller one", first: bytes = b"",
+    binary: tuple[bytes, ...] = (), watch: Callable[[bytes], None] | None = None,
+) -> bytes:  # fmt: skip
     """Return a first block and what a function reads in further ones, texts as UTF-8, until there is no more.
 
-    Binary content ends after its first block, unless it begins as Parquet: it would be refused, however long it is.
+    Args:
+        read: returns at most so many bytes, or characters; nothing at the end.
+        most, instead: as for :func:`read_file`.
+        first: what was read before.
+        binary: how binary content begins that is read to its end. All other ends after its first block: it would be
+            refused, however long it is.
+        watch: is called with each block that is not of such content, and may raise.
 
     Raises:
         UnreadableFileError: there are more bytes than ``most``.
@@ -93,8 +117,11 @@ def read_blocks(
         size += len(blocks[-1])
         if size > most:
             raise _too_large(most, instead)
-        if b"\0" in blocks[-1] and not blocks[0].startswith(b"PAR1"):
-            break
+        if not blocks[0].startswith(binary or (b"PAR1",)):
+            if watch is not None:
+                watch(blocks[-1])
+            if b"\0" in blocks[-1]:
+                break
         block = read(_BLOCK)
     return b"".join(blocks)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from steepest.tables.csv_text import Column
+    from steepest.tables.numerals import Column
 
 
 def written(column: Column) -> list[str]:

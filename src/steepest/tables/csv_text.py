@@ -1,41 +1,35 @@
-"""Read CSV: `read_all` reads a file object, `read_csv` splits it into columns of text, `to_floats` converts them.
+"""Read CSV: `read_all` reads a file object, `read_csv` splits it into columns of text, which `numerals` converts.
 
 Errors name the byte, line or data row. polars is imported on first use.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-import math
 import re
-from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steepest.errors import TableError
-from steepest.messages.sentences import line, listed, shown
-from steepest.storage.reading import UnreadableFileError, read_blocks
+from steepest.errors import TableError, TableWarning
+from steepest.messages.sentences import line
+from steepest.storage.reading import UnreadableFileError, is_stream, most_streamed, read_blocks
+from steepest.tables.contents import AS_PARQUET, BINARY, as_utf8, watch_lines
+from steepest.tables.dialects import Dialect, csv_rows, dialect_of
+from steepest.tables.numerals import Column, FloatArray, Numerals, is_unusual, plain_numbers
+from steepest.tables.reading import Reading
 
 if TYPE_CHECKING:
     import polars as pl
 
-FloatArray: TypeAlias = NDArray[np.float64]
-AS_PARQUET = "write it as Parquet, which needs less memory"
-_LONGEST_HEADER = 1 << 24  # bytes; a million columns have names
 _BLOCK, _WIDE = 1 << 22, 1 << 10  # bytes of a long text that are read at once, at least and for each column
 _MOST_CELLS = 1 << 18  # cells of rows that are read one by one, until they become numbers
 _MANY = 1 << 23  # cells that are converted before they are needed, because texts need more memory
 _TRIED = 64  # of these are tried first, for a column of text
-
-Column: TypeAlias = "list[FloatArray | pl.Series]"
-"""Consecutive parts of a column: numbers, or text where that is not all numbers, with null for an empty field."""
-
-#: Words in cells and the numbers they stand for, in lower case: spellings of a missing value, and booleans.
-WORDS = dict.fromkeys(("", "na", "n/a", "nan", "null", "none"), "nan") | {"true": "1", "false": "0"}
+_BEYOND = 1 << 10  # fields that a row has beyond those of the header before they are no longer counted
 
 
 def read_all(stream: Any, source: str) -> bytes:
@@ -48,150 +42,108 @@ def read_all(stream: Any, source: str) -> bytes:
         return found
 
     try:
-        return read_blocks(block, instead=AS_PARQUET)
+        most, instead = None, AS_PARQUET
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):  # most streams have no such number
+            if is_stream(stream.fileno()):
+                most, instead = most_streamed(), "write it to a file, and name that"
+        return read_blocks(block, most, instead, binary=BINARY, watch=watch_lines(source))
     except (OSError, ValueError, AttributeError) as error:  # closed, for writing only, of another encoding
         raise TableError(f"{source}: it cannot be read ({line(error)}); open it for reading, as UTF-8") from None
     except UnreadableFileError as error:
         raise TableError(f"{source}: it cannot be read ({error.why}); {error.remedy}") from None
 
 
-def read_csv(data: bytes, source: str, tabs: bool = False) -> dict[str, Column]:
-    """Read a header and one line per row, separated by commas, else semicolons or tabs; by tabs only if `tabs` is set.
+def read_csv(data: bytes, source: str, tabs: bool, reading: Reading) -> Numerals:
+    """Read a header and one line per row, as :mod:`steepest.tables.dialects` divides them.
 
-    The columns are of equal length, and for `to_floats`.
+    The columns are of equal length. Columns without a name are left out, which is said unless they name the rows, as in
+    what R and pandas write.
     """
-    data = _plain_lines(data, source)
-    separator = "\t" if tabs else _separator(data)
-    lines = io.BytesIO(data)
-    names = _names(lines, separator, source)
-    body = lines.read()
-    del data, lines
-    columns = _rectangle(body, separator, len(names)) or _rows(body, separator, len(names), source)
-    return dict(zip(names, columns, strict=True))
+    dialect = dialect_of(as_utf8(data, source, reading.encoding), source, tabs, reading)
+    del data
+    doubtful = _may_have_commas(dialect)
+    columns, names = _columns(dialect, source, None if doubtful or is_unusual(reading) else reading)
+    found = {}
+    for k, (name, column) in enumerate(zip(names, columns, strict=True)):
+        if name:
+            found[name] = column
+        elif not all(_is_empty(part) for part in column) and not (k == 0 and _are_row_names(column)):
+            what = f"column {k + 1} has no name in the header and is left out"
+            warnings.warn(f"{source}: {what}", TableWarning, stacklevel=2)
+    return Numerals(found, source, reading, doubtful)
 
 
-def to_floats(column: Column, name: str, source: str) -> FloatArray:
-    """Convert a column to float64, with NaN for missing values; see `WORDS`."""
-    for k, part in enumerate(column):
-        if not isinstance(part, np.ndarray):
-            _, wrong = _numbers(part)
-            if wrong is not None:
-                row = sum(map(len, column[:k])) + wrong
-                raise no_number(source, name, (row,), part[wrong])
-    parts = [part if isinstance(part, np.ndarray) else _numbers(part)[0] for part in column]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _may_have_commas(dialect: Dialect) -> bool:
+    """Return whether numbers of the rows may have commas in them."""
+    pattern = rb'"[^"\n,]*,[0-9]' if dialect.separator == "," else rb",[0-9]"
+    return re.search(pattern, dialect.body) is not None
 
 
-def _numbers(texts: pl.Series) -> tuple[FloatArray, int | None]:
-    """Return a text as numbers, NaN where a value is missing, and the index of the first that is no number."""
-    import polars as pl
+def _columns(dialect: Dialect, source: str, early: Reading | None) -> tuple[list[Column], tuple[str, ...]]:
+    """Return the columns and their names.
 
-    values = texts.cast(pl.Float64, strict=False)
-    odd = (values.is_null() & texts.is_not_null()).arg_true()
-    if len(odd):
-        bare = texts.gather(odd).str.strip_chars().str.to_lowercase()
-        mended = bare.replace(WORDS).cast(pl.Float64, strict=False)
-        wrong = mended.is_null().arg_true()
-        if len(wrong):
-            return np.empty(0), int(odd[int(wrong[0])])
-        values = values.scatter(odd, mended)
-    return values.fill_null(math.nan).to_numpy(), None
-
-
-# --- messages ---
-
-
-def where(name: str, index: tuple[int, ...]) -> str:
-    """Describe the position of a value in a column; the index counts from 0, data rows in messages from 1."""
-    inside = f", entry {', '.join(map(str, index[1:]))}" if len(index) > 1 else ""
-    return f"data row {index[0] + 1} of column {name!r}{inside}"
-
-
-def no_number(source: str, name: str, index: tuple[int, ...], value: object) -> TableError:
-    """Return the error for a value that is not a number."""
-    what, remedy = shown(value), "make it a number or leave the column out of the formula"
-    what = f"the text {what}" if isinstance(value, str) else f"{what} ({type(value).__name__})"
-    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?\d+,\d+\s*", value):
-        remedy = f"write a decimal point, {value.strip().replace(',', '.')}"
-    return TableError(f"{source}: {where(name, index)} holds {what}, which is not a number; {remedy}")
+    Rows may have a separator at their end that the header has not, or the header one that they have not. As R writes
+    tables, each row may begin with its name, for which there is none in the header.
+    """
+    names, separator = dialect.names, dialect.separator
+    width = len(names)
+    body = _without_empty_rows(dialect.body, separator, width) if width > 1 else dialect.body
+    found = _rectangle(body, separator, width, early)
+    if found is not None or width == 1:
+        return found or _rows(dialect, body, source, early), names
+    if names[-1] == "" and (found := _rectangle(body, separator, width - 1, early)) is not None:
+        return found, names[:-1]
+    found = _rectangle(body, separator, width + 1, early)
+    if found is not None and all(_is_empty(part) for part in found[-1]):
+        return found[:-1], names
+    # With commas, more fields are rather a decimal comma or a text without its quotation marks; R quotes the names.
+    if found is not None and (separator != "," or body.startswith(b'"')) and _are_row_names(found[0]):
+        what = "rows have one field more than the header, and the first is taken as the name of the row, as R writes it"
+        warnings.warn(f"{source}: {what}", TableWarning, stacklevel=2)
+        return found[1:], names
+    return _rows(dialect, body, source, early), names
 
 
-# --- encoding and header ---
+def _is_empty(part: FloatArray | pl.Series) -> bool:
+    """Return whether a part of a column has no value."""
+    if isinstance(part, np.ndarray):
+        return bool(np.isnan(part).all())
+    return bool((part.is_null() | (part.str.strip_chars() == "")).all())
 
 
-def _plain_lines(data: bytes, source: str) -> bytes:
-    """Check that the bytes are UTF-8; strip byte-order mark, carriage returns and surrounding empty lines."""
-    save = "save it as CSV in UTF-8"
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise TableError(f"{source}: this is UTF-16 text, which is not read; {save}")
-    zero = data.find(b"\0")
-    if zero >= 0:
-        raise TableError(f"{source}: this is not text (byte {zero + 1} is zero); {save}")
-    try:
-        if not data.isascii():
-            data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        at = f"byte {error.start + 1}, 0x{data[error.start]:02x} in line {row}"
-        raise TableError(f"{source}: this is not UTF-8 text ({at}); {save}") from None
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    data = data.removeprefix(b"\xef\xbb\xbf").strip(b"\n")
-    if not data or data.isspace():
-        raise TableError(f"{source}: it is empty; give a line of column names and then one line per row")
-    return data
+def _are_row_names(column: Column) -> bool:
+    """Return whether the texts of a column are the numbers of the rows, or words."""
+    texts: list[str | None] = []
+    for part in column:
+        texts += [f"{value:.0f}" for value in part.tolist()] if isinstance(part, np.ndarray) else part.to_list()
+    if texts and texts[0] in ("0", "1") and texts == [str(k + int(texts[0])) for k in range(len(texts))]:
+        return True
+    return not any(text is None or text.strip()[:1] in "+-.,0123456789" for text in texts)
 
 
-def _separator(data: bytes) -> str:
-    """Return the separator of the first line: a comma, or else the more frequent of semicolon and tab."""
-    outside = re.sub('"[^"]*"', "", data.partition(b"\n")[0].decode("utf-8"))
-    return "," if "," in outside else max(",;\t", key=outside.count)
-
-
-def _csv_rows(lines: io.BytesIO, separator: str) -> Iterator[list[str]]:
-    """Yield rows parsed by the csv module; no more of `lines` is consumed than the rows requested."""
-    texts = (text.decode("utf-8") for text in lines)
-    return csv.reader(texts, delimiter=separator, skipinitialspace=True, strict=True)
-
-
-def _names(lines: io.BytesIO, separator: str, source: str) -> tuple[str, ...]:
-    """Consume the header and return the names in it."""
-    data = lines.getbuffer()
-    if data.nbytes > _LONGEST_HEADER and b"\n" not in data[:_LONGEST_HEADER].tobytes():
-        what = f"its first line, which names the columns, has more than {_LONGEST_HEADER:,} bytes"
-        raise TableError(f"{source}: {what}; check that its lines end where rows end")
-    try:
-        names = tuple(name.strip() for name in next(_csv_rows(lines, separator)))
-    except csv.Error as error:
-        raise TableError(f"{source}: the header is not valid CSV ({error}); check its quotation marks") from None
-    if all(_is_number(name) for name in names):
-        what = f"the first line holds numbers ({listed(names, 5)})"
-        raise TableError(f"{source}: {what}; put a line of column names above it")
-    if "" in names:
-        what = f"column {names.index('') + 1} has no name in the header"
-        raise TableError(f"{source}: {what}; name it or delete the column")
-    name, times = Counter(names).most_common(1)[0]
-    if times > 1:
-        raise TableError(f"{source}: the header has the name {name!r} {times} times; rename all but one")
-    return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+def _without_empty_rows(body: bytes, separator: str, width: int) -> bytes:
+    """Return rows without those at the end that have only separators, as spreadsheets write them."""
+    end, blank = len(body), separator.encode() + b" \t"
+    while end > 0:
+        start = body.rfind(b"\n", 0, end) + 1
+        if end - start > _BEYOND * width or body[start:end].strip(blank) or body.count(blank[:1], start, end) > width:
+            break
+        end = max(start - 1, 0)
+    return body[:end]
 
 
 # --- rows ---
 
 
-def _rectangle(body: bytes, separator: str, width: int) -> list[Column] | None:
-    """Read the columns block by block with polars; return None unless every line has exactly `width` fields."""
+def _rectangle(body: bytes, separator: str, width: int, early: Reading | None) -> list[Column] | None:
+    """Read the columns block by block with polars; return None unless every line has exactly `width` fields.
+
+    Numbers of a large table are converted at once if `early` says how.
+    """
     if not body:
         return None
     most = body.count(b"\n") + 1
-    columns = [_Growing(most, width) for _ in range(width)]
+    columns = [_Growing(most, width, early) for _ in range(width)]
     start, size = 0, max(_BLOCK, _WIDE * width) if most * width > _MANY else len(body)
     while start <= len(body):
         end = body.find(b"\n", start + size)
@@ -241,20 +193,23 @@ def _block(body: bytes, separator: str, width: int) -> list[pl.Series] | None:
 class _Growing:
     """A column that grows part by part.
 
-    Of a table with many cells, numbers go into one array, which is as long as the table at most.
+    Of a table with many cells, numbers go into one array, which is as long as the table at most, if `early` says how
+    they are read.
     """
 
-    def __init__(self, most: int, width: int) -> None:
-        self._most, self._many, self._count = most, most * width > _MANY, 0
+    def __init__(self, most: int, width: int, early: Reading | None) -> None:
+        self._most, self._count = most, 0
+        self._reading = early if most * width > _MANY else None
         self._values: FloatArray | None = None
         self._texts: Column = []
 
     def add(self, texts: pl.Series) -> None:
         """Append texts; as numbers if there are many cells, and all of them are numbers and all before were."""
-        if not self._many or self._texts or _numbers(texts.head(_TRIED))[1] is not None:
+        reading = self._reading
+        if reading is None or self._texts or plain_numbers(texts.head(_TRIED), reading)[1] is not None:
             self._texts.append(texts)
             return
-        values, wrong = _numbers(texts)
+        values, wrong = plain_numbers(texts, reading)
         if wrong is not None:
             self._texts.append(texts)
             return
@@ -269,14 +224,15 @@ class _Growing:
         return [*numbers, *self._texts]
 
 
-def _rows(body: bytes, separator: str, width: int, source: str) -> list[Column]:
-    """Read the columns row by row: slower than `_rectangle`, but errors name the row."""
+def _rows(dialect: Dialect, body: bytes, source: str, early: Reading | None) -> list[Column]:
+    """Read the columns row by row: slower than `_rectangle`, but errors name the row and the line."""
     import polars as pl
 
+    separator, width = dialect.separator, len(dialect.names)
     most = body.count(b"\n") + 1
-    columns = [_Growing(most, width) for _ in range(width)]
+    columns = [_Growing(most, width, early) for _ in range(width)]
     rows: list[list[str]] = []
-    done = 0
+    done = first = 0  # rows that are in the columns, and lines before the row
 
     def flush() -> None:
         nonlocal done
@@ -285,23 +241,31 @@ def _rows(body: bytes, separator: str, width: int, source: str) -> list[Column]:
         done += len(rows)
         rows.clear()
 
+    def here() -> str:
+        return f"{source}, line {dialect.line_of(first + 1)}: data row {done + len(rows) + 1}"
+
+    reader = csv_rows(io.BytesIO(body), separator, width + _BEYOND)
     try:
-        for fields in _csv_rows(io.BytesIO(body), separator):
+        for fields in reader:
             row = fields or [""]
-            if width > 1 and len(row) == 1 and not row[0].strip():
-                continue  # an empty line; in a table with one column it is a missing value
-            if len(row) != width:
+            empty = width > 1 and len(row) == 1 and not row[0].strip()  # in a table of one column a missing value
+            if len(row) == width + 1 > 2 and not row[-1].strip():
+                del row[-1]
+            elif len(row) == width - 1 and dialect.names[-1] == "":
+                row.append("")
+            if not empty and len(row) != width:
                 count = "1 field" if len(row) == 1 else f"{len(row)} fields"
-                what = f"data row {done + len(rows) + 1} has {count} and the header has {width}"
+                count = f"more than {width + _BEYOND} fields" if len(row) > width + _BEYOND else count
                 remedy = f"make them equal (a text with {separator!r} in it needs quotation marks around it)"
-                raise TableError(f"{source}: {what}; {remedy}")
-            rows.append(row)
+                raise TableError(f"{here()} has {count} and the header has {width}; {remedy}")
+            if not empty:
+                rows.append(row)
+            first = reader.line_num  # type: ignore[attr-defined]
             if len(rows) * width >= _MOST_CELLS:
                 flush()
     except csv.Error as error:
-        what = f"data row {done + len(rows) + 1} is not valid CSV ({error})"
         if "field limit" in str(error):
             raise TableError(f"{source}: a cell of data row {done + len(rows) + 1} is too long; shorten it") from None
-        raise TableError(f"{source}: {what}; check the quotation marks there") from None
+        raise TableError(f"{here()} is not valid CSV ({error}); check the quotation marks there") from None
     flush()
     return [column.column() for column in columns]

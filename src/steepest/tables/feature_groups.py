@@ -12,7 +12,7 @@ from steepest.errors import ModelError, TableError
 from steepest.expressions.expression import Shape
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import listed
-from steepest.tables.csv_text import FloatArray
+from steepest.tables.numerals import FloatArray
 from steepest.tables.samples import Samples
 from steepest.tables.table import Table
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from steepest.errors import TableError
 from steepest.messages.sentences import shown
-from steepest.tables.csv_text import FloatArray
+from steepest.tables.numerals import FloatArray
 from steepest.tables.parts import PART_BYTES, is_read_in_parts
 from steepest.tables.samples import Samples
 from steepest.tables.table import Table

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import difflib
 import io
-import math
-import numbers
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +22,21 @@ from numpy.typing import NDArray
 from steepest.errors import TableError
 from steepest.messages.sentences import counted, line, listed, shown
 from steepest.storage.reading import UnreadableFileError, read_file
+from steepest.tables.array_columns import array_floats, not_a_column, series_floats
 from steepest.tables.built_in import BUILT_IN
-from steepest.tables.cells import as_text, written
-from steepest.tables.csv_text import AS_PARQUET, FloatArray, no_number, read_all, read_csv, to_floats, where
+from steepest.tables.cells import as_text
+from steepest.tables.contents import AS_PARQUET, BINARY, OLD_EXCEL, PARQUET, ZIP, unpacked, watch_lines
+from steepest.tables.csv_text import read_all, read_csv
+from steepest.tables.numerals import FloatArray, where, without
 from steepest.tables.parquet import collect, refuse_repetition
+from steepest.tables.reading import Reading, reading
 from steepest.tables.samples import Samples
+from steepest.tables.spreadsheets import SUFFIXES as SHEET_SUFFIXES
+from steepest.tables.spreadsheets import read_sheet
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-PARQUET_SUFFIX, PARQUET_MAGIC = ".parquet", b"PAR1"
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data", ".tab")
+PACKED_SUFFIXES = (".gz", ".zst")
+PARQUET_SUFFIX = ".parquet"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +94,8 @@ class Table:
 
         Args:
             names: The columns; no other is read.
-            na: "error" raises at a missing value (an empty cell, NA, N/A, NaN, null, None), "drop" leaves out
-                each row with a missing value in one of the columns.
+            na: "error" raises at a missing value (an empty cell, NA, N/A, NaN, null, None, ?, -, ., and what `missing`
+                of `open_table` names), "drop" leaves out each row with a missing value in one of the columns.
 
         Raises:
             TableError: A column does not exist, has a value that is not a finite number, or misses a value.
@@ -129,41 +133,67 @@ class Table:
         return Samples(arrays, len(kept), self.rows - len(kept), kept, source=self.source)
 
 
-def open_table(source: object) -> Table:
-    """Open a table.
+def open_table(
+    source: object, *, decimal: str | None = None, thousands: str | None = None, comment: str | None = "#",
+    missing: str | float | Iterable[str | float] = (), encoding: str | None = None, sheet: str | None = None,
+) -> Table:  # fmt: skip
+    """Open a table, which everything that takes a table takes, too.
+
+    Where texts and bytes leave no doubt, numbers, separators and encodings are read as programs and spreadsheets of any
+    country write them, and a `TableWarning` says what was read otherwise than Python reads it. The arguments say so
+    instead, and settle what is doubtful, which is an error otherwise.
 
     Args:
         source: One of
             a `Table`, returned as it is;
             the name of a built-in table: and, or, nand, xor, twice (`./nand` is the file of that name);
-            a path to `.csv`, `.tsv`, `.txt` or no suffix (a header, then one line per row, UTF-8, separated by commas
-            or else semicolons or tabs) or to `.parquet`;
-            "-" for CSV from standard input;
-            a file object, of bytes or text, with CSV or Parquet in it;
+            a path to `.csv`, `.tsv`, `.txt`, `.dat`, `.data`, `.tab` or no suffix (a header, then one line per row,
+            separated by commas, semicolons, tabs, bars or spaces), to `.parquet`, or to a workbook (`.xlsx`, `.ods`),
+            also compressed as `.gz` or `.zst`;
+            "-" for one of these from standard input;
+            a file object, of bytes or text, with one of these in it;
             a mapping from names to arrays (n,), or (n, d) for a feature group;
             a DataFrame of pandas, polars, pyarrow or another library that narwhals supports.
+        decimal: The decimal sign of texts, "." or ",".
+        thousands: The sign between thousands in texts: ",", ".", a space (of any width) or "'".
+        comment: How lines begin that are no rows; None if there are none.
+        missing: Further values, numbers or texts, that mean that there is none, such as -999.
+        encoding: The encoding of a text by its name in Python.
+        sheet: The sheet of a workbook.
+
+    Raises:
+        TableError: The table cannot be read, or could be read in two ways.
 
     Examples:
         >>> table = open_table(io.StringIO("x,name\\n1,one\\n2,two\\n"))
         >>> table.names, table.rows, table.select(["x"]).arrays
         (('x', 'name'), 2, {'x': array([1., 2.])})
+        >>> open_table(io.StringIO("x;y\\n1.200;0,5\\n"), decimal=",", thousands=".").select(["x", "y"]).arrays
+        {'x': array([1200.]), 'y': array([0.5])}
     """
-    if isinstance(source, Table):
-        return source
+    how = reading(decimal, thousands, comment, missing, encoding, sheet)
+    if not isinstance(source, Table):
+        return _opened(source, how)
+    if how != Reading():
+        raise TableError(f"{source.source}: it is open already; say how it is read where it is opened")
+    return source
+
+
+def _opened(source: object, how: Reading) -> Table:
     if isinstance(source, str) and source in BUILT_IN:
-        return _mapping_table(BUILT_IN[source].columns, f"the built-in table {source}")
+        return _mapping_table(BUILT_IN[source].columns, f"the built-in table {source}", how)
     if isinstance(source, str) and source == "-":
         stream, label = getattr(sys.stdin, "buffer", sys.stdin), "standard input"
-        return _bytes_table(read_all(stream, label), label)
+        return _bytes_table(read_all(stream, label), label, how)
     if isinstance(source, (str, os.PathLike)):
-        return _path_table(source)
+        return _path_table(source, how)
     if isinstance(source, Mapping):
-        return _mapping_table(source, f"the {type(source).__name__} given")
+        return _mapping_table(source, f"the {type(source).__name__} given", how)
     if hasattr(source, "read"):
         name = getattr(source, "name", None)
         label = name if isinstance(name, str) else "the file object given"
-        return _bytes_table(read_all(source, label), label)
-    return _frame_table(source)
+        return _bytes_table(read_all(source, label), label, how)
+    return _frame_table(source, how)
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:
@@ -198,7 +228,7 @@ def _first(found: NDArray[np.bool_]) -> tuple[int, ...]:
 # --- arrays ---
 
 
-def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
+def _mapping_table(columns: Mapping[Any, Any], source: str, how: Reading) -> Table:
     lengths: dict[str, int] = {}
     for name, values in columns.items():
         if not isinstance(name, str):
@@ -206,7 +236,7 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
         try:
             lengths[name] = len(values)
         except TypeError:  # a number, an iterator, an array without dimensions
-            raise _not_a_column(source, name, values) from None
+            raise not_a_column(source, name, values) from None
     if not lengths:
         raise TableError(f"{source}: there are no columns; give at least one, such as {{'x': [0, 1]}}")
     first, rows = next(iter(lengths.items()))
@@ -215,70 +245,16 @@ def _mapping_table(columns: Mapping[Any, Any], source: str) -> Table:
             raise TableError(
                 f"{source}: column {first!r} has {counted(rows, 'row')} and {name!r} has {length}; make them equal"
             )
-    return Table(tuple(lengths), source, rows, lambda name: _floats(columns[name], name, source),
-                 texts=lambda name: [*map(as_text, np.asarray(columns[name], object).tolist())])  # fmt: skip
-
-
-def _not_a_column(source: str, name: str, values: Any) -> TableError:
-    what = f"column {name!r} is of type {type(values).__name__}"
-    return TableError(f"{source}: {what}; give a list or an array with one number per row")
-
-
-def _floats(values: Any, name: str, source: str) -> FloatArray:
-    """Convert a column of a mapping, or a column of a DataFrame without a numeric type, to float64."""
-    if isinstance(values, (str, bytes)):
-        raise _not_a_column(source, name, values)
-    try:
-        array = np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise TableError(f"{source}: column {name!r} {_why_not_an_array(values, error)}") from None
-    if array.ndim == 0:
-        raise _not_a_column(source, name, values)
-    if array.dtype.kind in "biuf":
-        with np.errstate(over="ignore"):  # a long double may become infinite, which is reported with its row
-            floats = array.astype(np.float64, copy=False)
-        if isinstance(values, np.ma.MaskedArray):
-            floats = np.where(np.ma.getmaskarray(values), np.nan, floats)
-        return floats
-    # NumPy converts [1, "a"] to two strings; an array of objects keeps the elements as given.
-    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
-        array = np.array(values, dtype=object)
-    floats = np.empty(array.shape, dtype=np.float64)
-    for index in np.ndindex(array.shape):
-        number = _number(array[index])
-        if number is None:
-            raise no_number(source, name, index, array[index])
-        floats[index] = number
-    return floats
-
-
-def _why_not_an_array(values: Any, error: Exception) -> str:
-    sizes = [len(row) if hasattr(row, "__len__") else 1 for row in values]
-    for row, size in enumerate(sizes, start=1):
-        if size != sizes[0]:
-            return f"has {sizes[0]} numbers in data row 1 and {size} in data row {row}; make them equal"
-    return f"is not an array of numbers ({line(error)}); make it one"
-
-
-def _number(value: Any) -> float | None:
-    """Convert an object to a number: NaN for a missing value, None if it is not a number."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # of pandas, which is not imported for this
-        return math.nan
-    is_number = isinstance(value, (numbers.Real, Decimal, np.bool_))
-    if not is_number:
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-    except ValueError:  # a signalling NaN of decimal
-        return math.nan
+    return Table(
+        tuple(lengths), source, rows, lambda name: without(array_floats(columns[name], name, source), how),
+        texts=lambda name: [*map(as_text, np.asarray(columns[name], object).tolist())],
+    )  # fmt: skip
 
 
 # --- DataFrames and Parquet ---
 
 
-def _frame_table(source: Any) -> Table:
+def _frame_table(source: Any, how: Reading) -> Table:
     import narwhals as nw
 
     label = f"the {type(source).__name__} given"
@@ -292,21 +268,12 @@ def _frame_table(source: Any) -> Table:
     native = {str(name): name for name in frame.columns}
     names, rows = tuple(native), len(frame)
     return Table(
-        names, label, rows, lambda name: _series_floats(frame.get_column(native[name]), name, label),
+        names, label, rows, lambda name: series_floats(frame.get_column(native[name]), name, label, how),
         texts=lambda name: [*map(as_text, frame.get_column(native[name]).to_list())],
     )  # fmt: skip
 
 
-def _series_floats(series: Any, name: str, source: str) -> FloatArray:
-    import narwhals as nw
-
-    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
-        return np.asarray(series.cast(nw.Float64).to_numpy(), dtype=np.float64)
-    # A column of text, dates, lists or objects: the error names the first value that is not a number.
-    return _floats(np.fromiter(series.to_list(), dtype=object, count=len(series)), name, source)
-
-
-def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
+def _parquet_table(file: Path | io.BytesIO, source: str, size: int, how: Reading) -> Table:
     import narwhals as nw
     import polars as pl
 
@@ -318,13 +285,12 @@ def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
         return scan(lambda frame: frame.select(pl.nth(names.index(name)))).to_series()
 
     def read(name: str) -> FloatArray:
-        series = series_of(name)
-        return _series_floats(nw.from_native(series, series_only=True), name, source)
+        return series_floats(nw.from_native(series_of(name), series_only=True), name, source, how)
 
     def rows_of(first: int, count: int, wanted: tuple[str, ...]) -> Table:
         places = [names.index(name) for name in wanted]
         found = scan(lambda frame: frame.slice(first, count).select(pl.nth(*places)))
-        return replace(_frame_table(found), source=f"{source}, counted from data row {first + 1}")
+        return replace(_frame_table(found, how), source=f"{source}, counted from data row {first + 1}")
 
     names = tuple(scan(lambda frame: frame.limit(0)).columns)
     rows = scan(lambda frame: frame.select(pl.len())).item()
@@ -335,26 +301,19 @@ def _parquet_table(file: Path | io.BytesIO, source: str, size: int) -> Table:
 # --- files ---
 
 
-def _path_table(source: str | os.PathLike[str]) -> Table:
+def _path_table(source: str | os.PathLike[str], how: Reading) -> Table:
     path, label = Path(os.fsdecode(source)), os.fsdecode(source)
     label = label if label.isprintable() and 0 < len(label) <= 200 else shown(label)
-    readable = f"{', '.join(TEXT_SUFFIXES)} or {PARQUET_SUFFIX}"
     suffix = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower() if suffix in PACKED_SUFFIXES else suffix
     try:
-        if not path.exists() or not os.fspath(source):
-            remedy = f"check its path, or name a built-in table: {', '.join(BUILT_IN)}"
-            if "\n" in str(path):
-                remedy = "give the text of a table as io.StringIO(text)"
-            elif "~" in str(path)[1:]:  # a leading ~ is a home directory
-                remedy = "it reads like a formula; name the table first, then the formula"
-            raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
-        if path.is_dir():
-            raise TableError(f"{label}: this is a directory; name a {readable} file in it")
+        _refuse_path(path, label, source)
         if suffix == PARQUET_SUFFIX and path.is_file():
-            return _parquet_table(path, label, path.stat().st_size)
-        if suffix and suffix not in (*TEXT_SUFFIXES, PARQUET_SUFFIX):
-            raise TableError(f"{label}: files ending in {suffix} are not read; save it as {readable}")
-        return _bytes_table(read_file(path, instead=AS_PARQUET), label, tabs=suffix == ".tsv")
+            return _parquet_table(path, label, path.stat().st_size, how)
+        if inner and inner not in (*TEXT_SUFFIXES, PARQUET_SUFFIX, *SHEET_SUFFIXES):
+            raise TableError(f"{label}: files ending in {inner} are not read; save it as {_READABLE}")
+        data = read_file(path, instead=AS_PARQUET, binary=BINARY, watch=watch_lines(label))
+        return _bytes_table(data, label, how, tabs=inner in (".tsv", ".tab"), is_sheet=inner in SHEET_SUFFIXES)
     except UnreadableFileError as error:
         raise TableError(f"{label}: it cannot be read ({error.why}); {error.remedy}") from None
     except OSError as error:
@@ -362,12 +321,26 @@ def _path_table(source: str | os.PathLike[str]) -> Table:
         raise TableError(f"{label}: {what}; check the path and its permissions") from None
 
 
-def _bytes_table(data: bytes, source: str, tabs: bool = False) -> Table:
-    if data.startswith(PARQUET_MAGIC) and data.endswith(PARQUET_MAGIC):
-        return _parquet_table(io.BytesIO(data), source, len(data))
-    texts = read_csv(data, source, tabs)
-    rows = sum(map(len, next(iter(texts.values()))))
-    return Table(
-        tuple(texts), source, rows, lambda name: to_floats(texts[name], name, source),
-        texts=lambda name: written(texts[name]),
-    )  # fmt: skip
+_READABLE = f"{', '.join(TEXT_SUFFIXES[:3])}, {SHEET_SUFFIXES[0]} or {PARQUET_SUFFIX}"
+
+
+def _refuse_path(path: Path, label: str, source: str | os.PathLike[str]) -> None:
+    """Raise if there is no such file, or it is a directory."""
+    if not path.exists() or not os.fspath(source):
+        remedy = f"check its path, or name a built-in table: {', '.join(BUILT_IN)}"
+        if "\n" in str(path):
+            remedy = "give the text of a table as io.StringIO(text)"
+        elif "~" in str(path)[1:]:  # a leading ~ is a home directory
+            remedy = "it reads like a formula; name the table first, then the formula"
+        raise TableError(f"{label}: there is no such file{_nearest(label, BUILT_IN)}; {remedy}")
+    if path.is_dir():
+        raise TableError(f"{label}: this is a directory; name a {_READABLE} file in it")
+
+
+def _bytes_table(data: bytes, source: str, how: Reading, tabs: bool = False, is_sheet: bool = False) -> Table:
+    data = unpacked(data, source)
+    if data.startswith(PARQUET) and data.endswith(PARQUET):
+        return _parquet_table(io.BytesIO(data), source, len(data), how)
+    is_sheet = is_sheet or data.startswith((ZIP, OLD_EXCEL))
+    texts = read_sheet(data, source, how) if is_sheet else read_csv(data, source, tabs, how)
+    return Table(texts.names, source, texts.rows, texts.floats, texts=texts.cells)

@@ -193,16 +193,28 @@ def table(rng: Random, bases: Bases) -> Case:
 
 
 def _misread(content: bytes, found: Any, tabs: bool) -> str:
-    """Return what a table that was accepted lacks, by the csv module of Python."""
-    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-    first = text.split("\n")[0]
-    mark = "\t" if tabs else "," if "," in first else max(",;\t", key=first.count)
-    rows = list(csv.reader(io.StringIO(text), delimiter=mark, skipinitialspace=True))
-    names = [name.strip() for name in rows[0]]
-    rows = [row for row in rows[1:] if len(row) > 1 or (row and row[0].strip())]
-    if any(len(row) != len(names) for row in rows):
-        return "it accepts rows of other lengths"
+    """Return what a table that was accepted lacks, by the csv module of Python with each separator."""
+    marks = {b"\xff\xfe\0\0": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    known = [encoding for mark, encoding in marks.items() if content.startswith(mark)]
+    try:
+        text = content.decode(known[0] if known else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252")
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     count = found["rows"] + found["dropped"]
+    why = [_lacks(text, mark, count) for mark in ("\t" if tabs else ",;\t|")]
+    return "" if "" in why or "#" in text else why[0]
+
+
+def _lacks(text: str, mark: str, count: int) -> str:
+    """Return what a table with a separator and so many rows lacks; rows may end in a separator."""
+    rows = list(csv.reader(io.StringIO(text), delimiter=mark, skipinitialspace=True))
+    width = len(rows[0]) - (len(rows[0]) > 1 and not rows[0][-1].strip())
+    rows = [row for row in rows[1:] if len(row) > 1 or (row and row[0].strip())]
+    while rows and count < len(rows) and not any(field.strip() for field in rows[-1]):
+        rows.pop()
+    if any(len(row) - (len(row) > width and not row[-1].strip()) != width for row in rows):
+        return "it accepts rows of other lengths"
     return "" if count == len(rows) else f"it reads {count} rows of {len(rows)}"
 
 
