@@ -21,7 +21,8 @@ def closest(name: object, known: Iterable[str], alike: float = _ALIKE) -> str | 
     same = next((each for each in known if each.casefold() == word.casefold()), None) or same_but_for_signs(word, known)
     if same is not None:
         return same
-    return next(iter(difflib.get_close_matches(word, known, n=1, cutoff=alike)), None)
+    exchanged = [each for each in known if len(each) > 2 and sorted(each) == sorted(word)]  # as tahn for tanh
+    return exchanged[0] if exchanged else next(iter(difflib.get_close_matches(word, known, n=1, cutoff=alike)), None)
 
 
 _UNIT = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")  # as in "petal width (cm)"

@@ -175,4 +175,6 @@ def _constant(model: Specification, arrays: Mapping[str, Any] | None) -> str:
 def _bends(model: Specification) -> bool:
     """Return whether the prediction is not linear in its parameters."""
     nodes = ParameterVector(model.prediction).nodes
-    return any(partial.parameters for partial in jacobian(model.prediction, nodes).partials)
+    block = jacobian(model.prediction, nodes)
+    chosen = set() if block.chosen is None else {block.chosen.name}  # which of several outputs is differentiated
+    return any({*partial.parameters} - chosen for partial in block.partials)

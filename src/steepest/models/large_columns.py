@@ -50,7 +50,7 @@ def scale_explained(
         first = str(error).partition(";")[0]
         domain = ", or check for a logarithm, root or quotient outside its domain" if " nan " in first else ""
         raise StartError(f"{first}: {said}{domain}") from None
-    if not (run.diverged or is_far(run) or run.reason is Reason.BUDGET):
+    if not (run.diverged or is_far(run) or run.reason in (Reason.BUDGET, Reason.PLATEAU)):
         return run
     said = too_large(arrays, names)
     if not said:
