@@ -314,3 +314,11 @@ def test_large_numbers_that_are_no_obstacle_are_not_mentioned() -> None:
     found = fitted_quietly(st.FormulaRegressor("a*x0 + b"), X * 1e12, LINE * 1e12)
     assert found.score(X * 1e12, LINE * 1e12) == pytest.approx(1)
     assert "too large" not in found.model_.run.message
+
+
+def test_a_feature_comes_before_a_number_of_its_name() -> None:
+    frame = pd.DataFrame({"pi": X[:, 0], "z": X[:, 1]})
+    with pytest.warns(SteepestWarning, match="'pi' is the column of that name here"):
+        found = st.FormulaRegressor("a*pi + b*z").fit(frame, 3 * frame.pi - frame.z)
+    assert found.params_ == pytest.approx({"a": 3.0, "b": -1.0})
+    assert found.predict(pd.DataFrame({"pi": [1.0], "z": [2.0]})) == pytest.approx([1.0])

@@ -14,6 +14,7 @@ from steepest.derivations.line_by_line import Derivation
 from steepest.errors import ModelError, SteepestWarning
 from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression, Shape
+from steepest.language.columns import notes_on_spellings
 from steepest.language.formula import names_in
 from steepest.messages.vocabulary import takes_aliases
 from steepest.models.estimators.descending import Built, Descending, built
@@ -77,7 +78,7 @@ class _Written(Descending):
         target = _target_of(formula)
         if target in columns and not (target == _BLOCK and self.formula is None):
             raise ModelError(f"the target {target!r} of the formula is also a feature; leave it out of X")
-        named = names_in(formula)
+        named = names_in(formula, columns=columns)
         self._indices = {name: index for name, index in columns.items() if name in named}
         data = tuple((name, X.shape[1:] if index is None else ()) for name, index in self._indices.items())
         start = (self.start or {}).items()
@@ -95,7 +96,7 @@ class _Written(Descending):
         super()._descend(built, X, y, weights, part, again)
 
     def _warn_of_names(self, prediction: Expression, X: Array) -> None:
-        """Warn of parameters that were probably meant as features."""
+        """Warn of parameters that were probably meant as features, and of features with the name of a number."""
         count, start = X.shape[1], self.start or {}
         beyond = [] if hasattr(self, "feature_names_in_") else [
             name for name in prediction.parameters if re.fullmatch(r"x\d+", name) and name not in start
@@ -103,6 +104,7 @@ class _Written(Descending):
         has = f"{count} columns, x0 to x{count - 1}" if count > 1 else "one column, x0"
         notes = [f"{name!r} is not a column, so it is a parameter; X has {has}" for name in beyond]
         unused = [name for name in self._columns(X) if name not in self._indices]
+        notes += notes_on_spellings(self.formula or "", self._columns(X))
         for said in [*notes, *notes_on_names(prediction, unused, {*start, *beyond})]:
             warnings.warn(said, SteepestWarning, stacklevel=5)
 
