@@ -49,7 +49,7 @@ nitpicky = True
 # Names in annotations without an entry in the reference: types of other libraries, and internal classes.
 _INNER = (
     r"tables\.(table|samples)|calculus\.prepared|messages\.registry|expressions\.(printing|notation)|documents\.document"
-    r"|display\.(scene|axes|summaries)|papers\.experiment|proofreading\.reading\.tree"
+    r"|display\.(scene|axes|summaries|cost_plot)|papers\.experiment|proofreading\.reading\.tree"
     r"|inference\.(fitted|information|profiles)|objectives\.specification"
     r"|derivations\.(problem|point_values)|diagrams\.graph\.(view|numbers|folding)"
 )

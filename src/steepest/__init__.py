@@ -40,7 +40,6 @@ from steepest.expressions.elementary import (
     sinh,
     tan,
 )
-from steepest.expressions.elementary import round_ as round
 from steepest.expressions.error_functions import erf, erfc, gauss, normal_cdf, normal_pdf
 from steepest.expressions.expression import Expression, Operation, constant, data, params
 from steepest.expressions.operations import FUNCTIONS as _FUNCTIONS
@@ -243,7 +242,6 @@ __all__ = [
     "power",
     "proofread",
     "relu",
-    "round",
     "schedules",
     "sech",
     "selu",
