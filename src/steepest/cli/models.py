@@ -170,6 +170,8 @@ def _note_classes(opened: Table, target: str, model: Model) -> None:
     """Print a note if the target is treated as a quantity but its values look like classes."""
     import numpy as np
 
+    if model.classes:
+        return
     column = opened.select([target], na="drop").arrays[target]
     values = np.unique(column)
     few = len(values) <= min(_MOST_CLASSES, len(column) // _ROWS_PER_CLASS) and np.array_equal(values, np.floor(values))

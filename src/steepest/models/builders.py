@@ -18,6 +18,7 @@ from steepest.models.model import Model
 from steepest.objectives.activations import Activation, function_of, written
 from steepest.objectives.costs import Cost
 from steepest.tables.feature_groups import DEFAULT, Features, resolve, spelt_out
+from steepest.tables.labels import labelled, labels_in, say_classes
 from steepest.tables.table import Table
 
 _MOST_CLASSES = 1000  # whole numbers with more values are quantities, not classes
@@ -140,13 +141,17 @@ def network_for(
 ) -> Model:  # fmt: skip
     """Build a network that predicts a column of a table from others: all numeric ones unless features are given.
 
-    The layers are the hidden ones. The output ``"auto"`` is sigmoid if the target is 0 or 1, softmax if it has all
-    class numbers from 0 to at most 999, else linear. For the rest see :func:`network`.
+    The layers are the hidden ones. Words in the target are classes, sorted. The output ``"auto"`` is sigmoid if the
+    target is 0 or 1, softmax if it has all class numbers from 0 to at most 999, else linear. For the rest see
+    :func:`network`.
 
     >>> from steepest.tables.table import open_table
     >>> network_for(open_table("xor"), "z", [2]).formula
     'z ~ sigmoid(tanh(X @ W1 + b1) @ W2 + b2)'
     """
+    labels = labels_in(table, target)
+    say_classes(target, labels)
+    table = labelled(table, target, labels) if labels else table
     values = table.select([target], na="drop").arrays[target]
     classes = np.unique(values)
     chosen = output
@@ -158,7 +163,9 @@ def network_for(
     chosen_columns = _numeric(table, taken) if features is None else features
     block = resolve(spelt_out(chosen_columns), table, [DEFAULT, target], taken)[DEFAULT]
     sizes = [len(block), *layers, last]
-    return network(sizes, activation, chosen, cost, target=target, features=list(block), **settings)
+    model = network(sizes, activation, chosen, cost, target=target, features=list(block), **settings)
+    model.classes = labels
+    return model
 
 
 def _numeric(table: Table, taken: Collection[str]) -> list[str]:

@@ -22,13 +22,14 @@ from steepest.language.formula import LIMITS, Formula, Limits, names_in, parse_f
 from steepest.messages.hints import nearest
 from steepest.messages.sentences import counted
 from steepest.messages.vocabulary import takes_aliases
+from steepest.objectives.classes import target_name, unfit_for
 from steepest.objectives.costs import WEIGHT, Cost, Objective, check_targets
 from steepest.objectives.diagnostics import notes_on_names, refuse_flat
 from steepest.objectives.metrics import classification, regression
 from steepest.objectives.scaled import Scaled
 from steepest.objectives.scaling import obstacle, scales_of
 from steepest.tables.feature_groups import Features, feature_shape, resolve, spelt_out, with_blocks
-from steepest.tables.labels import labelled
+from steepest.tables.labels import labelled, labels_in, say_classes
 from steepest.tables.parts import is_read_in_parts
 from steepest.tables.sample_weights import ClassWeight, check_class_weight, sample_weights
 from steepest.tables.samples import Samples
@@ -202,9 +203,17 @@ class Specification(Scaled):
     def use(self, table: Any) -> Table:
         """Open a table; its columns and feature groups become the data, unless those are known already."""
         opened, blocks = self._open(table)
+        target = target_name(self._text, self._limits)
+        found = self.classes or labels_in(opened, target) if self._parsed is None else ()
         if self._parsed is None:
+            opened = labelled(opened, target, found) if found else opened
             present = [name for name in self.names if name in opened.names]
             self._bind({name: feature_shape(opened, name) for name in present}, opened.names)
+            if why := unfit_for(self.prediction, found):
+                self._parsed = None
+                raise ModelError(why)
+            self.classes = found
+            say_classes(target, found)
             for note in notes_on_spellings(self._text, present, self._limits):
                 warnings.warn(note, TableWarning, stacklevel=2)
         missing = [name for name in self.data if name not in opened.names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +10,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steepest.errors import TableError
+from steepest.errors import TableError, TableWarning
 from steepest.messages.sentences import listed, shown
 from steepest.tables.cells import as_text
+from steepest.tables.numerals import MISSING
 from steepest.tables.table import Table
+
+_FIRST = 1000  # rows that tell whether a column has numbers
+_MOST = 1000  # classes; a column with more words is no target
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledTable(Table):
     """A table in which a column of labels is read as their numbers."""
+
+
+def labels_in(table: Table, name: str) -> tuple[str, ...]:
+    """Return the labels in a column of words, sorted; none if a cell is a number, or they are no classes.
+
+    >>> from steepest.tables.table import open_table
+    >>> labels_in(open_table({"kind": ["b", "a", "b"]}), "kind"), labels_in(open_table({"x": [1, 2]}), "x")
+    (('a', 'b'), ())
+    """
+    if name not in table.names or table.texts is None:
+        return ()
+    try:
+        table.part(0, min(table.rows, _FIRST), [name]).read(name)
+    except TableError:
+        found = {cell.strip() for cell in table.cells(name) if not _is_missing(cell)}
+        words = 2 <= len(found) <= _MOST and not any(map(_is_number, found))
+        return tuple(sorted(found)) if words else ()
+    return ()
+
+
+def say_classes(name: str, labels: Sequence[Any]) -> None:
+    """Warn that the words of a target are classes; nothing if there are no labels."""
+    if labels:
+        what = f"{name} has the classes {listed(labels, 8)}, with the numbers 0 to {len(labels) - 1} in this order"
+        warnings.warn(what, TableWarning, stacklevel=3)
 
 
 def labelled(table: Table, name: str, labels: Sequence[Any]) -> Table:
@@ -64,11 +94,15 @@ def _as_cell(label: Any) -> str:
 
 def _number_of(cell: str, numbers: Mapping[str, float]) -> float | None:
     """Return the number of a label, also of 2.0 for 2; NaN of an empty cell; None for other cells."""
-    if not cell:
-        return float("nan")
     if cell in numbers:
         return numbers[cell]
+    if _is_missing(cell):
+        return float("nan")
     return numbers.get(as_text(float(cell))) if _is_number(cell) else None
+
+
+def _is_missing(cell: str) -> bool:
+    return not cell.strip() or cell.strip().lower() in MISSING
 
 
 def _is_number(cell: str) -> bool:
