@@ -27,7 +27,8 @@ EVERY = {**ENGINES, **EXPORTS}
 """Engines and formats, by name."""
 
 REPORTED = {
-    ("tanh value", "onnx", "float32"): "the runtime's Tanh has denormal intermediate results for x below 2^-121"
+    (name, "onnx", "float32"): "the runtime's Tanh has denormal intermediate results for x below 2^-121"
+    for name in ("tanh value", "sech ∂x0", "mish value")
 }
 """Trials that miss the bar, with the reason; each is expected to fail, and is removed from here when it is mended."""
 
@@ -133,9 +134,10 @@ def test_arguments_have_the_exponents_of_the_whole_range(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_only_values_next_to_their_zero_are_allowed_more(dtype: str) -> None:
-    """What is added is 0 for all but two values, and needed: of log(exp(x) + exp(x)) next to its zero, −log 2."""
+    """What is added is 0 but for two values and three slopes, and needed: of log(exp(x) + exp(x)) next to its zero."""
     allowed = {trial.name for name in NAMES for trial in trials(name, dtype, FEW) if np.any(trial.slack)}
-    assert allowed <= {"logaddexp value", "logsumexp value", "logsumexp of a matrix value"}
+    slopes = {"silu ∂x0", "gelu ∂x0", "mish ∂x0"}  # differences of two terms left of their minimum
+    assert allowed <= {"logaddexp value", "logsumexp value", "logsumexp of a matrix value"} | slopes
     x = float(np.nextafter(np.dtype(dtype).type(-np.log(2)), np.dtype(dtype).type(0)))
     z = params("z")
     found, true = float(evaluate(op.logaddexp(z, z), {"z": x}, dtype)), float(mp.log(2 * mp.exp(mp.mpf(x))))

@@ -53,7 +53,8 @@ def test_every_elementwise_function_of_the_table_is_read_and_evaluated() -> None
     for name in names:
         row = operation_of(name)
         assert row is not None
-        assert np.isfinite(apply(name, *[values] * row.arity)).all(), name
+        inside = [values + max(low, 0.0) for low, _ in row.domain]
+        assert np.isfinite(apply(name, *inside)).all(), name
 
 
 def test_steep_functions_neither_overflow_nor_warn() -> None:

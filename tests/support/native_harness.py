@@ -17,8 +17,8 @@ from steepest.engines.native.functions.elementwise import ELEMENTARY
 
 Array = NDArray[Any]
 
-FUNCTIONS = {name: each.write for name, each in ELEMENTWISE.items() if each.latency >= ELEMENTARY[1]}
-"""The elementary functions: those that take long."""
+FUNCTIONS = {name: each.write for name, each in ELEMENTWISE.items() if each.latency >= ELEMENTARY[1] and name != "fmod"}
+"""The elementary functions: those that take long, but for the remainder, a call of the C library for each number."""
 ARCHITECTURE: str = llvm.get_process_triple().partition("-")[0]
 """What this process runs on, as LLVM calls it."""
 

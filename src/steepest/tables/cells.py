@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from steepest.tables.numerals import Column
 
-
-def written(column: Column) -> list[str]:
+def written(column: Iterable[Any]) -> list[str]:
     """Return the texts of a column of CSV; of numbers that are kept as such the shortest that are read as they are."""
     found: list[str] = []
     for part in column:

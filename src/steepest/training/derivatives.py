@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +60,7 @@ class Derivatives(ParameterVector):
         """Return the Hessian matrix times a vector, ``(p,)``."""
         given = {**self._data, **self.named(flat)}
         given |= {f"(direction) {name}": part for name, part in self.named(direction).items()}
-        return self._sign * self._joined(self._programs.product(given, self._rows))
+        return self._sign * self._joined(self._programs.product()(given, self._rows))
 
     def hessian(self, flat: Vector) -> Matrix:
         """Return the Hessian matrix, ``(p, p)``, symmetric."""
@@ -105,7 +106,8 @@ class _Programs:
     """What is compiled of a cost.
 
     Attributes:
-        cost, gradient, product: the cost, its partial derivatives, and its Hessian matrix times a vector.
+        cost, gradient: the cost and its partial derivatives.
+        product: compiles its Hessian matrix times a vector, once; few parameters do without.
         is_linear: whether this matrix is 0.
         together: the partial derivatives and the columns of the matrix; None if the parameters are many.
         units: the vectors that ``together`` takes.
@@ -113,7 +115,7 @@ class _Programs:
 
     cost: Runnable
     gradient: Runnable
-    product: Runnable
+    product: Callable[[], Runnable]
     is_linear: bool
     together: Runnable | None
     units: Mapping[str, Any]
@@ -132,7 +134,7 @@ def _compiled(prepared: PreparedCost, parameters: list[Expression], dtype: str, 
         prepared.cache[key] = _Programs(
             compiler([prepared.stable], dtype),
             compiler(partials, dtype),
-            compiler(products, dtype),
+            functools.cache(lambda: compiler(products, dtype)),
             all(product.operation is CONSTANT and product.value == 0 for product in products),
             together,
             {name: unit.astype(dtype) for name, unit in units.items()},
