@@ -252,7 +252,7 @@ def _slack_of_pair(name: str, what: str, dtype: str, args: tuple[Array, ...], tr
         with mp.workdps(DIGITS):
             terms = [abs(_FIRST_TERMS[name](mp.mpf(float(each)))) for each in args[0]]
         with np.errstate(all="ignore"):  # two terms of opposite signs left of the minimum
-            return np.where(args[0] < 0, 4 * UNIT[dtype] * np.array(terms, float) / np.abs(true), 0.0)
+            return np.where(args[0] < 0, 8 * UNIT[dtype] * np.array(terms, float) / np.abs(true), 0.0)
     if name != "logaddexp" or what != "value":
         return 0.0
     x, y = (each.astype(float) for each in args)
