@@ -42,7 +42,7 @@ MISTAKES: list[tuple[str, list[str], list[str]]] = [
     ("target absent", ["fit", str(IRIS), "virginia ~ petal_length*w"], ["not a column", "did you mean 'virginica'?"]),
     ("nothing to fit", ["fit", "nand", "z ~ x*y"], ["the cost has no parameters"]),
     ("text column", ["fit", str(IRIS), "petal_length ~ species*w"], ["row 1", "'species'", "'setosa'"]),
-    ("text target", ["fit", str(IRIS), "species ~ petal_length*w"], ["'setosa'", "3 classes", "softmax(…) of 3 numbers"]),
+    ("text target", ["fit", str(IRIS), "species ~ petal_length*w"], ["'setosa'", "3 classes", "softmax(…) of 3"]),
     ("threshold unit", ["fit", "nand", "z ~ step(x*w + b)"], ["cannot be trained", "use sigmoid"]),
     ("labels", ["fit", str(IRIS), "petal_length ~ sigmoid(petal_width*w)", "--cost", "cross_entropy"],
      ["petal_length is 1.4 in data row 1", "between 0 and 1"]),
