@@ -13,7 +13,7 @@ from steepest.tables.samples import Samples
 from steepest.tables.table import Table
 from steepest.version import __version__
 
-_OF_RUNS = ("cost", "epochs", "reason", "stop", "optimiser", "engine", "seconds")
+_OF_RUNS = ("cost", "epochs", "reason", "stop", "optimiser", "engine")
 _LONGEST = 1000  # letters of a text of a record
 OLDER = "the file of the model has no standard errors, as an older version wrote it; fit the model again and save it"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +14,12 @@ from steepest.messages.sentences import listed
 def target_name(text: str, limits: Limits = LIMITS) -> str:
     """Return the name left of the ``~`` of a formula; an empty text if it is not a name alone.
 
-    >>> target_name("a = x*w; y ~ sigmoid(a)"), target_name("log(y) ~ a*x")
-    ('y', '')
+    >>> target_name("a = x*w; y ~ sigmoid(a)"), target_name("`~;` ~ a*x"), target_name("log(y) ~ a*x")
+    ('y', '~;', '')
     """
-    left = text.partition("~")[0].rpartition(";")[2].strip()
+    signs = re.sub(r"`[^`\n]*`", lambda name: "_" * len(name[0]), text)  # names in backticks may hold any sign
+    end = signs.find("~")
+    left = text[signs.rfind(";", 0, end) + 1 : end].strip() if end >= 0 else ""
     names = names_in(left, limits) if left else ()
     return names[0] if len(names) == 1 and left.strip("`") == names[0] else ""
 

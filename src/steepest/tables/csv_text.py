@@ -124,6 +124,12 @@ def _are_row_names(column: Column) -> bool:
 def _without_empty_rows(body: bytes, separator: str, width: int) -> bytes:
     """Return rows without those at the end that have only separators, as spreadsheets write them."""
     end, blank = len(body), separator.encode() + b" \t"
+    filled = len(body.rstrip(blank + b"\n"))
+    last = body.find(b"\n", filled) if filled else 0
+    spaces = blank[1:].replace(blank[:1], b"")
+    too_many = b"(?:%b[%b]*+){%d}" % (re.escape(blank[:1]), spaces, width + 1)
+    if last >= 0 and width <= _BEYOND and re.search(too_many, memoryview(body)[last:]) is None:
+        return body[:last]
     while end > 0:
         start = body.rfind(b"\n", 0, end) + 1
         if end - start > _BEYOND * width or body[start:end].strip(blank) or body.count(blank[:1], start, end) > width:
