@@ -54,6 +54,22 @@ def grammar() -> Lark:
     return Lark.open("formula.lark", rel_to=__file__, parser="lalr", propagate_positions=False)
 
 
+def without_names(text: str) -> str:
+    """Return a formula with blanks for names in backticks, which may contain any sign."""
+    return re.sub(r"`[^`\n]*`", lambda name: " " * len(name[0]), text)
+
+
+def left_side(text: str) -> str:
+    """Return what stands left of the ``~`` of a formula, without the parts that it defines; empty without a ``~``.
+
+    >>> left_side("a = x*w; y ~ sigmoid(a)"), left_side("`~;` ~ a*x"), left_side("a*x")
+    ('y', '`~;`', '')
+    """
+    signs = without_names(text)
+    end = signs.find("~")
+    return text[signs.rfind(";", 0, end) + 1 : end].strip() if end >= 0 else ""
+
+
 def read(text: str, limits: Limits) -> Any:
     """Return the parse tree of a text, within the limits."""
     if not isinstance(text, str):

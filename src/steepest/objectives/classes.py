@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from steepest.expressions.expression import Expression
 from steepest.language.formula import LIMITS, Limits, names_in
+from steepest.language.syntax import left_side
 from steepest.messages.sentences import listed
 
 
@@ -17,9 +17,7 @@ def target_name(text: str, limits: Limits = LIMITS) -> str:
     >>> target_name("a = x*w; y ~ sigmoid(a)"), target_name("`~;` ~ a*x"), target_name("log(y) ~ a*x")
     ('y', '~;', '')
     """
-    signs = re.sub(r"`[^`\n]*`", lambda name: "_" * len(name[0]), text)  # names in backticks may hold any sign
-    end = signs.find("~")
-    left = text[signs.rfind(";", 0, end) + 1 : end].strip() if end >= 0 else ""
+    left = left_side(text)
     names = names_in(left, limits) if left else ()
     return names[0] if len(names) == 1 and left.strip("`") == names[0] else ""
 

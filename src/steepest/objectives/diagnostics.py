@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from steepest.calculus.prepared import PreparedCost
+from steepest.calculus.ranges import WITHOUT_SLOPE
 from steepest.errors import ModelError
 from steepest.expressions.expression import CONSTANT, Expression, toposort
 from steepest.expressions.operations import power
@@ -12,19 +13,7 @@ from steepest.expressions.printing import quoted
 from steepest.messages.hints import closest, same_but_for_signs
 from steepest.messages.sentences import counted, listed
 
-_FLAT = (
-    "step",
-    "sign",
-    "floor",
-    "ceil",
-    "round",
-    "less",
-    "less_equal",
-    "greater",
-    "greater_equal",
-    "equal",
-    "not_equal",
-)
+_FLAT = {row.name for row in WITHOUT_SLOPE} - {"one_hot", "stop_gradient"}  # which have no jump
 
 
 def notes_on_names(

@@ -16,11 +16,13 @@ from steepest.expressions import operations as op
 from steepest.expressions.expression import Expression, Shape
 from steepest.language.columns import notes_on_spellings
 from steepest.language.formula import names_in
+from steepest.language.syntax import left_side, without_names
 from steepest.messages.vocabulary import takes_aliases
 from steepest.models.estimators.descending import Built, Descending, built
 from steepest.models.estimators.inputs import Array, Classes, feature_names
 from steepest.models.estimators.kinds import Classifier, Regressor
 from steepest.models.model import Model
+from steepest.objectives.classes import target_name
 from steepest.objectives.costs import Cost
 from steepest.objectives.diagnostics import notes_on_names
 from steepest.training.callbacks import OnEpoch
@@ -115,7 +117,7 @@ class _Written(Descending):
 def _with_target(formula: str, columns: Iterable[str]) -> str:
     """Return a formula that has a target: one that is a prediction alone gets the name y, or another free name."""
     taken = {*names_in(formula), *columns}
-    signs = _without_names(formula)
+    signs = without_names(formula)
     if "~" in signs:
         return formula
     free = next(name for name in ("y", "target", *(f"y{k}" for k in range(len(taken) + 1))) if name not in taken)
@@ -123,20 +125,13 @@ def _with_target(formula: str, columns: Iterable[str]) -> str:
     return f"{defined} {free} ~ {formula[len(defined) :].strip()}".strip()
 
 
-def _without_names(formula: str) -> str:
-    """Return a formula with blanks for names in backquotes, which may contain any sign."""
-    return re.sub(r"`[^`\n]*`", lambda name: " " * len(name[0]), formula)
-
-
 def _target_of(formula: str) -> str:
     """Return the name on the left side of a formula."""
-    signs = _without_names(formula)
-    end = signs.index("~")
-    text = formula[signs.rfind(";", 0, end) + 1 : end].strip()
-    names = names_in(text)
-    if len(names) != 1 or text.strip("`") != names[0]:
-        raise ModelError(f"the left side of '~' is the target's name alone, as in 'y ~ a*x + b', not {text!r}")
-    return names[0]
+    found = target_name(formula)
+    if not found:
+        left = left_side(formula)
+        raise ModelError(f"the left side of '~' is the target's name alone, as in 'y ~ a*x + b', not {left!r}")
+    return found
 
 
 class FormulaRegressor(_Written, Regressor):
