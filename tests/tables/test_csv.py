@@ -407,3 +407,23 @@ def test_a_long_table_with_a_row_that_is_too_long() -> None:
 def test_a_header_of_commas_alone_is_refused() -> None:
     with pytest.raises(TableError, match="its first line, which names the columns, has more than 16,777,216 bytes"):
         open_table(io.BytesIO(b"," * ((1 << 24) + 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("x,y\n1,2\n3,4\n,\n,\n", 2), ("x,y\n1,2\n3,\n,\n\n", 2), ("x\ty\n1\t2\n\t\n \t \n", 1), ("x;y\n1;2\n;\n; \n", 1)],
+)
+def test_rows_of_separators_at_the_end_are_left_out(text: str, rows: int) -> None:
+    assert open_table(io.StringIO(text)).rows == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x,y\n,\n,\n", "no rows"), ("x,y\n1,2\n,,,,\n", "data row 2 has 5 fields"),
+        ("x\ty\n1\t2\n\t\n\t\t\t\n", "data row 3 has 4 fields"),
+    ],
+)  # fmt: skip
+def test_other_rows_of_separators_are_refused(text: str, said: str) -> None:
+    with pytest.raises(TableError, match=said):
+        open_table(io.StringIO(text))
